@@ -1,0 +1,36 @@
+"""What a control node asks of the workflow once its parameters are resolved."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Sleep:
+    """Wait until an instant (aware UTC), then pass the input on."""
+
+    until: datetime
+
+
+@dataclass(frozen=True)
+class CallWorkflow:
+    """Start another workflow with the input; `wait` for its result, `each_item` in a run of its own."""
+
+    workflow_id: str
+    wait: bool = True
+    each_item: bool = False
+
+
+@dataclass(frozen=True)
+class Iterate:
+    """How a LOOP goes round; `batch_size` for items, `times` for count."""
+
+    mode: Literal["items", "count", "while"]
+    batch_size: int = 1
+    times: int = 0
+    max_iterations: int = 10_000
+    max_concurrency: int = 1
+    collect: bool = False
+
+
+Command = Sleep | CallWorkflow | Iterate

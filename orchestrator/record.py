@@ -1,0 +1,72 @@
+"""What is written down about a run: its node runs and its end. Plain values that cross Temporal and reach the store."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from orchestrator.errors import RunError
+from orchestrator.items import Items
+
+
+class Status(StrEnum):
+    """Where a run stands."""
+
+    RUNNING = "RUNNING"
+    PAUSED = "PAUSED"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    CANCELED = "CANCELED"
+    TIMED_OUT = "TIMED_OUT"
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing follows."""
+        return self not in (Status.RUNNING, Status.PAUSED)
+
+
+class NodeStatus(StrEnum):
+    """Where a node run stands."""
+
+    RUNNING = "RUNNING"
+    WAITING = "WAITING"
+    RETRYING = "RETRYING"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    CANCELED = "CANCELED"
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing follows."""
+        return self in (NodeStatus.COMPLETED, NodeStatus.FAILED, NodeStatus.CANCELED)
+
+
+@dataclass(frozen=True)
+class NodeRecord:
+    """The state of one node run. A later record of the same (node, run_index) replaces what it sets.
+
+    Times are aware UTC datetimes. `inputs` are by input port position, `outputs` by port name; None leaves what
+    was recorded before as it is. `failed_attempt` adds one attempt's error to those kept.
+    """
+
+    node: str
+    run_index: int
+    status: NodeStatus
+    attempt: int = 1
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    inputs: list[Items] | None = None
+    outputs: dict[str, Items] | None = None
+    error: RunError | None = None
+    failed_attempt: RunError | None = None
+    logs: list[str] = field(default_factory=list)
+    reused: bool = False
+
+
+@dataclass(frozen=True)
+class ExecutionRecord:
+    """The state of a run; `outputs` (result items by node name) only at its end."""
+
+    status: Status
+    at: datetime
+    error: RunError | None = None
+    outputs: dict[str, Items] | None = None
