@@ -65,8 +65,16 @@ ONE_EMPTY_ITEM = Items((Part(count=1, size=13, text='[{"json":{}}]'),))
 
 
 def join(lists: Iterable[Items]) -> Items:
-    """The items of all lists, in order."""
-    return Items(tuple(part for items in lists for part in items.parts if part.count))
+    """The items of all lists, in order; neighbours in one stored list become one part again."""
+    joined: list[Part] = []
+    for items in lists:
+        for part in items.parts:
+            last = joined[-1] if joined else None
+            if last and last.ref and last.ref == part.ref and last.start + last.count == part.start:
+                joined[-1] = Part(last.count + part.count, last.size, last.start, None, last.ref)
+            elif part.count:
+                joined.append(part)
+    return Items(tuple(joined))
 
 
 def elide(items: Items) -> Items:

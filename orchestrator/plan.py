@@ -2,14 +2,18 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 
 PLAN_VERSION = 1
+# The region outside every loop.
 ROOT = -1
+# The target of the edges on which a run's result leaves.
+RESULT = -1
 ERROR_PORT = "error"
 
 
 class Effect(StrEnum):
-    """How a node runs: PURE ones fused in a local activity, EFFECTFUL ones in an activity each, CONTROL by the workflow."""
+    """How a node runs: PURE fused in a local activity, EFFECTFUL in an activity each, CONTROL by the workflow."""
 
     PURE = "pure"
     EFFECTFUL = "effectful"
@@ -35,12 +39,19 @@ class Ports:
 
 @dataclass(frozen=True)
 class Edge:
-    """A MAIN arrow: out of `source`'s output port (by position) into `target`'s input port."""
+    """A MAIN arrow: out of `source`'s output port (by position) into `target`'s input port.
+
+    `origin` is the region in which it is emitted and `home` the one in which it is received: they differ where
+    it leaves a loop's body. An edge back into its own loop has that loop as its home. Target RESULT collects
+    what the run results in.
+    """
 
     source: int
     output: int
     target: int
     input: int
+    origin: int = ROOT
+    home: int = ROOT
 
 
 @dataclass(frozen=True)
@@ -52,13 +63,18 @@ class Retry:
     backoff: float = 2.0
     max_interval: float = 300.0
 
+    def delay(self, failures: int) -> float:
+        """The seconds to wait after so many failed attempts."""
+        return float(min(self.initial_interval * self.backoff ** max(failures - 1, 0), self.max_interval))
+
 
 @dataclass(frozen=True)
 class NodePlan:
-    """One node as the interpreter needs it; nodes and edges are named by position.
+    """One node as the interpreter needs it; nodes, edges and regions are named by position.
 
-    `region` is the innermost LOOP whose body the node stands in, ROOT for none. `reads` are the nodes its
-    expressions refer to. `kept` says that somebody may read its outputs later.
+    `region` is the innermost LOOP whose body the node stands in, ROOT for none. `reads` are the nodes that its
+    expressions refer to; `kept` says that some node reads this one. A loop has the nodes of its `body`, the edges
+    on which items come back (`returns`) and those that leave its body for good (`exits`).
     """
 
     name: str
@@ -67,6 +83,7 @@ class NodePlan:
     effect: Effect
     inputs: int
     outputs: tuple[str, ...]
+    reachable: bool = True
     region: int = ROOT
     edges_in: tuple[int, ...] = ()
     edges_out: tuple[int, ...] = ()
@@ -76,11 +93,15 @@ class NodePlan:
     timeout: float = 0
     on_error: str = "stop"
     always_output: bool = False
+    execute_once: bool = False
     each: bool = False
     disabled: bool = False
     pinned: bool = False
-    loops: bool = False
     queue: str = ""
+    loops: bool = False
+    body: tuple[int, ...] = ()
+    returns: tuple[int, ...] = ()
+    exits: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -93,6 +114,12 @@ class Plan:
     error_workflow_id: str = ""
     version: int = PLAN_VERSION
 
-    def index(self, name: str) -> int:
-        """The position of the node called `name`; -1 if there is none."""
-        return next((i for i, node in enumerate(self.nodes) if node.name == name), -1)
+    @cached_property
+    def positions(self) -> dict[str, int]:
+        """The position of each node by its name."""
+        return {node.name: position for position, node in enumerate(self.nodes)}
+
+    @cached_property
+    def root(self) -> tuple[int, ...]:
+        """The nodes outside every loop that take part."""
+        return tuple(i for i, node in enumerate(self.nodes) if node.reachable and node.region == ROOT)

@@ -61,6 +61,11 @@ class NodeRecord:
     logs: list[str] = field(default_factory=list)
     reused: bool = False
 
+    @property
+    def key(self) -> str:
+        """Names what is recorded: this state of this node run."""
+        return f"{self.status}|{self.run_index}|{self.node}"
+
 
 @dataclass(frozen=True)
 class ExecutionRecord:

@@ -1,0 +1,119 @@
+"""The activities that a worker offers, bound to what they need."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from temporalio import activity
+from temporalio.common import RawValue
+
+from activities.advance import Advance
+from activities.data import Data
+from activities.node import NodeRun
+from activities.patience import PatientExecutions, PatientPayloads
+from activities.ports import Definitions, Executions, Payloads
+from nodes.factory import Catalogue
+from nodes.resources import Resources
+from orchestrator.errors import DefinitionError, RunError
+from orchestrator.items import Items
+from orchestrator.messages import (
+    ADVANCE,
+    LOAD_PLAN,
+    PREPARE_CHILD,
+    SPILL,
+    AdvanceRequest,
+    AdvanceResult,
+    ChildPlan,
+    ChildRequest,
+    NodeResult,
+    NodeTask,
+    SpillRequest,
+)
+from orchestrator.plan import Plan
+from orchestrator.start import RunStart
+
+
+class Activities:
+    """Everything the workflow has done for it. Local activities fail fast when the store is out of reach."""
+
+    def __init__(
+        self,
+        definitions: Definitions,
+        payloads: Payloads,
+        executions: Executions,
+        catalogue: Catalogue,
+        resources: Resources,
+    ) -> None:
+        self._definitions = definitions
+        self._executions = executions
+        self._catalogue = catalogue
+        self._resources = resources
+        self._data = Data(payloads)
+        self._patient_data = Data(PatientPayloads(payloads))
+        self._patient_executions = PatientExecutions(executions)
+
+    def all(self) -> Sequence[Callable[..., Any]]:
+        """What to register with a worker."""
+        return [self.advance, self.load_plan, self.prepare_child, self.spill, self.node]
+
+    @activity.defn(name=ADVANCE)
+    async def advance(self, request: AdvanceRequest) -> AdvanceResult:
+        """Runs pure nodes, and writes down what is to be recorded."""
+        definition = await self._definitions.get(request.start.version_id)
+        step = Advance(definition, request, self._catalogue, self._data, self._executions, self._resources)
+        return await step.run()
+
+    @activity.defn(name=LOAD_PLAN)
+    async def load_plan(self, version_id: str) -> Plan:
+        """The plan of a version, for runs that aren't started with it."""
+        return (await self._definitions.get(version_id)).plan
+
+    @activity.defn(name=PREPARE_CHILD)
+    async def prepare_child(self, request: ChildRequest) -> ChildPlan:
+        """Records a run of another workflow; says why if there can be none."""
+        try:
+            child = await self._executions.create_child(
+                request.execution_id,
+                request.parent_execution_id,
+                request.workflow_id,
+                request.mode,
+                request.trigger_subtype,
+                request.at,
+            )
+        except LookupError:
+            message = f"there is no workflow {request.workflow_id!r}"
+            return ChildPlan(error=RunError("WORKFLOW_NOT_FOUND", message, hint="correct workflow_id"))
+        except DefinitionError as error:
+            message = f"the workflow {request.workflow_id!r} can't be run: {error}"
+            return ChildPlan(error=RunError("WORKFLOW_NOT_RUNNABLE", message[:2000]))
+        return ChildPlan(
+            RunStart(
+                execution_id=child.execution_id,
+                version_id=child.version_id,
+                workflow_id=child.workflow_id,
+                workflow_name=child.workflow_name,
+                version=child.version,
+                mode=request.mode,
+                begin=child.begin,
+                input=Items(),
+            )
+        )
+
+    @activity.defn(name=SPILL)
+    async def spill(self, request: SpillRequest) -> list[Items]:
+        """Moves data to the payload store."""
+        return [await self._data.spill(request.execution_id, items) for items in request.items]
+
+    @activity.defn(dynamic=True)
+    async def node(self, args: Sequence[RawValue]) -> NodeResult:
+        """Runs one effectful node; the activity's type is the node's subtype."""
+        task = activity.payload_converter().from_payload(args[0].payload, NodeTask)
+        run = NodeRun(
+            definition=await self._definitions.get(task.version_id),
+            task=task,
+            catalogue=self._catalogue,
+            data=self._patient_data,
+            executions=self._patient_executions,
+            resources=self._resources,
+            attempt=activity.info().attempt,
+        )
+        return await run.run()

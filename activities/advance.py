@@ -1,0 +1,253 @@
+"""The activity that runs pure nodes: as many as become ready, in one go, each recorded as a node run of its own."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from activities.data import Data
+from activities.invoke import Call, joined
+from activities.ports import Definition, Executions
+from nodes.base import Item, Output
+from nodes.errors import NodeError, PermanentError
+from nodes.expression.scope import Scope
+from nodes.factory import Catalogue
+from nodes.resources import Resources
+from orchestrator import expression
+from orchestrator.commands import Command, Iterate
+from orchestrator.errors import RunError
+from orchestrator.frontier import completed_outputs
+from orchestrator.interpreter import Interpreter
+from orchestrator.items import INLINE_LIMIT, Items, elide
+from orchestrator.messages import AdvanceRequest, AdvanceResult, Step
+from orchestrator.model import Node
+from orchestrator.plan import RESULT
+from orchestrator.record import ExecutionRecord, NodeRecord, NodeStatus, Status
+from orchestrator.state import JOINED, Done, Failed, Merged, Opened, Outcome, Suspended, Task, Tested
+
+# One call does at most so much, so that the workflow stays responsive and its history small.
+MAX_SECONDS = 1.0
+MAX_STEPS = 1_000
+MAX_INLINE = 256 * 1024
+
+
+@dataclass
+class Advance:
+    """One call of the activity."""
+
+    definition: Definition
+    request: AdvanceRequest
+    catalogue: Catalogue
+    data: Data
+    executions: Executions
+    resources: Resources
+    records: list[NodeRecord] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
+    inline: int = 0
+
+    async def run(self) -> AdvanceResult:
+        """Does the ready tasks and what follows from them, and writes everything down in one transaction."""
+        state = self.request.state
+        self.records.extend(state.journal)
+        state.journal = []
+        interpreter = Interpreter(self.definition.plan, self.request.start, state)
+        began = time.monotonic()
+        while not interpreter.over and len(self.steps) < MAX_STEPS and time.monotonic() - began < MAX_SECONDS:
+            task = next((task for task in state.ready if interpreter.is_pure(task)), None)
+            if task is None:
+                break
+            interpreter.begin(task)
+            outcome = await self._do(interpreter, task)
+            interpreter.complete(task, outcome, datetime.now(UTC))
+            self.steps.append(Step(task, outcome))
+        own = state.journal
+        execution = self.request.execution or self._end(interpreter)
+        execution_id = self.request.start.execution_id
+        if self.records or own or execution:
+            await self.executions.record(execution_id, [*self.records, *own], execution)
+        ended = execution is not None and execution.status.ended
+        return AdvanceResult(self._shortened(interpreter), [record.key for record in own], ended)
+
+    def _end(self, interpreter: Interpreter) -> ExecutionRecord | None:
+        state = interpreter.state
+        if not interpreter.over or state.running or state.waiting:
+            return None
+        names = self.definition.plan.nodes
+        outputs = {names[node].name: items for node, items in sorted(state.results.items())}
+        status = Status.FAILED if state.error else Status.COMPLETED
+        return ExecutionRecord(status, datetime.now(UTC), state.error, outputs)
+
+    async def _do(self, interpreter: Interpreter, task: Task) -> Outcome:
+        if task.kind == "merge":
+            items = await self.data.load(interpreter.inputs(task)[0])
+            return Merged(await self._save(items))
+        started = datetime.now(UTC)
+        call = await self._call(interpreter, task)
+        try:
+            if task.kind == "test":
+                return Tested(await self._condition(call))
+            if interpreter.is_pinned(task):
+                produced: Output | Command = self._pinned(call)
+            else:
+                produced = await self._run(call, task)
+        except NodeError as error:
+            failure = call.error(error, error.item)
+            self._record(interpreter, task, call, started, error=failure)
+            return Failed(failure)
+        if isinstance(produced, Iterate):
+            self._record(interpreter, task, call, started, status=NodeStatus.RUNNING)
+            return Opened(produced)
+        if not isinstance(produced, Output):
+            self._record(interpreter, task, call, started, status=NodeStatus.WAITING)
+            return Suspended(produced)
+        saved = {port: await self._save(list(items)) for port, items in produced.ports.items()}
+        outputs = completed_outputs(call.plan, saved)
+        self._record(interpreter, task, call, started, outputs=outputs, reused=interpreter.is_pinned(task))
+        return Done(outputs)
+
+    async def _call(self, interpreter: Interpreter, task: Task) -> Call:
+        start = self.request.start
+        plan = self.definition.plan.nodes[task.node]
+        node = self.definition.workflow.nodes[task.node]
+        executor = self.catalogue.find(node)
+        if executor is None:
+            raise LookupError(f"this worker has no executor for {plan.type} {plan.subtype}, which {plan.name!r} needs")
+        inputs = [await self.data.load(items) for items in interpreter.inputs(task)]
+        reads = {name: await self.data.load_ports(ports) for name, ports in interpreter.reads(task).items()}
+        trigger = await self.data.load(start.input) if _uses_trigger(node) else []
+        run_index = interpreter.run_index(task)
+        scope = scope_of(
+            self.definition, start.execution_id, start.mode, inputs, reads, trigger, run_index, self.request.now
+        )
+        return Call(
+            start.execution_id,
+            start.workflow_id,
+            node,
+            plan,
+            executor,
+            inputs,
+            scope,
+            run_index,
+            self.request.now,
+            self.resources,
+        )
+
+    async def _run(self, call: Call, task: Task) -> Output | Command:
+        resolved = await call.resolve(range(call.count))
+        outputs: list[Mapping[str, Sequence[Item]]] = []
+        for index, parameters in enumerate(resolved):
+            try:
+                produced = await call.run_item(index, parameters)
+            except NodeError as error:
+                replacement = call.error_output(call.error(error, index), index) if task.kind == "run" else None
+                if replacement is None:
+                    raise
+                produced = replacement
+            if not isinstance(produced, Output):
+                return produced
+            outputs.append(produced.ports)
+        return Output(dict(joined(outputs)))
+
+    async def _condition(self, call: Call) -> bool:
+        condition = {"condition": call.node.parameters.get("condition")}
+        (resolved,) = await self.resources.expressions.resolve(condition, call.scope, [0])
+        if isinstance(resolved, NodeError):
+            raise resolved
+        if not isinstance(resolved["condition"], bool):
+            kind = type(resolved["condition"]).__name__
+            raise PermanentError(f"the loop's condition gave {kind}, not true or false", code="NOT_A_BOOLEAN")
+        return resolved["condition"]
+
+    def _pinned(self, call: Call) -> Output:
+        return Output({call.plan.outputs[0]: pinned_items(call.node)} if call.plan.outputs else {})
+
+    async def _save(self, items: list[Item]) -> Items:
+        limit = INLINE_LIMIT if self.inline < MAX_INLINE else 0
+        saved = await self.data.save(self.request.start.execution_id, items, limit)
+        self.inline += saved.inline_size
+        return saved
+
+    def _record(
+        self,
+        interpreter: Interpreter,
+        task: Task,
+        call: Call,
+        started: datetime,
+        *,
+        status: NodeStatus = NodeStatus.COMPLETED,
+        outputs: dict[str, Items] | None = None,
+        error: RunError | None = None,
+        reused: bool = False,
+    ) -> None:
+        status = NodeStatus.FAILED if error else status
+        self.records.append(
+            NodeRecord(
+                call.node.name,
+                call.run_index,
+                status,
+                started_at=started,
+                finished_at=datetime.now(UTC) if status.ended else None,
+                inputs=interpreter.inputs(task) if task.kind != "test" else None,
+                outputs=outputs,
+                error=error,
+                logs=list(call.logs),
+                reused=reused,
+            )
+        )
+
+    def _shortened(self, interpreter: Interpreter) -> list[Step]:
+        """The steps without data that nobody will read again, as all who were to read it have run."""
+        return [Step(step.task, self._without_read(interpreter, step)) for step in self.steps]
+
+    def _without_read(self, interpreter: Interpreter, step: Step) -> Outcome:
+        plan = self.definition.plan.nodes[step.task.node]
+        if not isinstance(step.outcome, Done) or plan.kept or step.task.branch != JOINED or self.request.start.alone:
+            return step.outcome
+        scope = interpreter.state.scopes.get(step.task.scope)
+        unread = {
+            plan.outputs[edge.output]
+            for edge in (self.definition.plan.edges[index] for index in plan.edges_out)
+            if edge.target == RESULT
+            or edge.home == edge.target
+            or edge.home != edge.origin
+            or (scope is not None and edge.target not in scope.settled)
+        }
+        outputs = step.outcome.outputs
+        return Done({port: items if port in unread else elide(items) for port, items in outputs.items()})
+
+
+def scope_of(
+    definition: Definition,
+    execution_id: str,
+    mode: str,
+    inputs: Sequence[list[Item]],
+    reads: Mapping[str, Mapping[str, list[Item]]],
+    trigger: list[Item],
+    run_index: int,
+    now: datetime,
+) -> Scope:
+    """What the node's expressions may see."""
+    workflow = definition.workflow
+    return Scope(
+        items=inputs[0] if inputs else [],
+        nodes=reads,
+        trigger=trigger,
+        now=now,
+        run_index=run_index,
+        execution={"id": execution_id, "mode": mode},
+        workflow={"id": definition.workflow_id, "name": workflow.name, "version": definition.version},
+        vars=workflow.settings.variables,
+    )
+
+
+def pinned_items(node: Node) -> list[Item]:
+    """The node's pinned output; an entry is an item, or just its JSON."""
+    items: list[Item] = []
+    for pin in node.pinned or []:
+        whole = "json" in pin and set(pin) <= {"json", "files"}
+        items.append(pin if whole else {"json": pin})
+    return items
+
+
+def _uses_trigger(node: Node) -> bool:
+    return any("$trigger" in text for _, text in expression.walk(node.parameters))

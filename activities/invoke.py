@@ -1,0 +1,135 @@
+"""Runs an executor on a node's items: resolves parameters, calls it, and sorts what came of it."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from activities.data import idempotency_key
+from nodes.base import BaseNodeExecutor, Item, NodeExecutionContext, NodeExecutionResult, Output
+from nodes.errors import NodeError, PermanentError, RetryableError
+from nodes.expression.errors import ExpressionError
+from nodes.expression.scope import Scope
+from nodes.resources import Resources
+from orchestrator import expression
+from orchestrator.commands import CallWorkflow, Command, Iterate, Sleep
+from orchestrator.errors import RunError
+from orchestrator.interpreter import error_json
+from orchestrator.model import Node
+from orchestrator.plan import ERROR_PORT, NodePlan
+
+
+@dataclass
+class Call:
+    """One run of one node, as an executor needs it; `inputs` are items by input port position."""
+
+    execution_id: str
+    workflow_id: str
+    node: Node
+    plan: NodePlan
+    executor: BaseNodeExecutor
+    inputs: Sequence[list[Item]]
+    scope: Scope
+    run_index: int
+    now: datetime
+    resources: Resources
+    logs: list[str] = field(default_factory=list)
+
+    @property
+    def per_item(self) -> bool:
+        """Whether the executor is called for each item."""
+        return self.plan.inputs > 0 and self.executor.runs_per_item(self.node.parameters)
+
+    @property
+    def count(self) -> int:
+        """How many calls it takes."""
+        return len(self.inputs[0]) if self.per_item else 1
+
+    async def resolve(self, indexes: Sequence[int]) -> list[dict[str, Any] | ExpressionError]:
+        """The parameters for each of these items, with their {{ }} resolved."""
+        raw = {name: value for name, value in self.node.parameters.items() if name in self.executor.raw}
+        templated = {name: value for name, value in self.node.parameters.items() if name not in raw}
+        if next(expression.walk(templated), None) is None:
+            return [self.node.parameters] * len(indexes)
+        resolved = await self.resources.expressions.resolve(templated, self.scope, indexes)
+        return [tree if isinstance(tree, ExpressionError) else {**tree, **raw} for tree in resolved]
+
+    async def run_item(self, index: int, parameters: dict[str, Any] | ExpressionError) -> Output | Command:
+        """One call of the executor; NodeError if it fails, whatever it raised."""
+        if isinstance(parameters, ExpressionError):
+            raise parameters
+        context = NodeExecutionContext(
+            node=self.node,
+            parameters=self.executor.parse(parameters),
+            inputs=self.inputs,
+            resources=self.resources,
+            now=self.now,
+            execution_id=self.execution_id,
+            workflow_id=self.workflow_id,
+            run_index=self.run_index,
+            item_index=index,
+            idempotency_key=idempotency_key(self.execution_id, self.node.name, self.run_index, index),
+            resolved=parameters,
+            logs=self.logs,
+        )
+        try:
+            async with asyncio.timeout(self.plan.timeout or None):
+                returned = await self.executor.run(context)
+        except NodeError:
+            raise
+        except TimeoutError:
+            message = f"the node didn't finish within its timeout of {self.node.timeout}"
+            raise RetryableError(message, code="TIMEOUT", hint="raise `timeout`, or give it less to do") from None
+        except Exception as error:
+            message = f"{type(error).__name__}: {error}"[:2000]
+            raise PermanentError(message, code="EXECUTOR_CRASHED", hint="this is a bug in the executor") from error
+        return self._sorted(returned)
+
+    def error(self, error: NodeError, index: int | None, attempt: int = 1) -> RunError:
+        """A node's failure as it is recorded."""
+        item = error.item if error.item is not None else (index if self.per_item else None)
+        return RunError(error.code, error.message, self.node.name, error.hint, item, attempt)
+
+    def error_output(self, error: RunError, index: int) -> Output | None:
+        """What goes on in place of a failed item, if the node goes on at all."""
+        shown = {"error": error_json(error)}
+        if self.plan.on_error == "continue":
+            return Output({self.plan.outputs[0] if self.plan.outputs else "main": [{"json": shown}]})
+        if self.plan.on_error == "error_output":
+            items = self.inputs[0] if self.inputs else []
+            failed = [items[index]] if self.per_item and index < len(items) else items
+            return Output({ERROR_PORT: [{**i, "json": {**i["json"], **shown}} for i in failed or [{"json": {}}]]})
+        return None
+
+    def _sorted(self, returned: Any) -> Output | Command:
+        if isinstance(returned, NodeExecutionResult):
+            self.logs.extend(returned.logs)
+            if not returned.success:
+                raise PermanentError(returned.error_message or "the executor reported an error")
+            returned = returned.output_data
+        if isinstance(returned, Output | Sleep | CallWorkflow | Iterate):
+            return returned
+        port = self.plan.outputs[0] if self.plan.outputs else ""
+        return Output({port: items_of(returned)} if port else {})
+
+
+def items_of(returned: Any) -> list[Item]:
+    """The items that an executor's dict, list of dicts or None mean."""
+    if returned is None:
+        return []
+    if isinstance(returned, dict):
+        return [{"json": returned}]
+    if isinstance(returned, list) and all(isinstance(one, dict) for one in returned):
+        return [{"json": one} for one in returned]
+    kind = type(returned).__name__
+    raise PermanentError(f"the executor returned {kind}; a dict or a list of dicts makes items", code="BAD_OUTPUT")
+
+
+def joined(outputs: Sequence[Mapping[str, Sequence[Item]]]) -> dict[str, list[Item]]:
+    """The outputs of several calls as one: each port's items in the order of the calls."""
+    ports: dict[str, list[Item]] = {}
+    for output in outputs:
+        for port, items in output.items():
+            ports.setdefault(port, []).extend(items)
+    return ports

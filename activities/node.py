@@ -1,0 +1,207 @@
+"""The activity that runs one effectful node: item by item, going on at the item where an earlier attempt stopped."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from activities.advance import scope_of
+from activities.data import Data
+from activities.invoke import Call
+from activities.ports import Checkpoint, Definition, Executions
+from nodes.base import Output
+from nodes.errors import NodeError, RetryableError
+from nodes.factory import Catalogue
+from nodes.resources import Resources
+from orchestrator.errors import RunError
+from orchestrator.frontier import completed_outputs
+from orchestrator.items import Items, join
+from orchestrator.messages import NodeResult, NodeTask
+from orchestrator.record import NodeRecord, NodeStatus
+
+# A node that is done sooner than this is recorded once, at its end.
+QUICK = 0.05
+HEARTBEAT = 1.0
+# Attempts that end without a word, because the worker died.
+MAX_CRASHES = 20
+
+
+@dataclass
+class NodeRun:
+    """One attempt at one node run."""
+
+    definition: Definition
+    task: NodeTask
+    catalogue: Catalogue
+    data: Data
+    executions: Executions
+    resources: Resources
+    attempt: int
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
+    _announcement: asyncio.Task[None] | None = None
+
+    async def run(self) -> NodeResult:
+        """The node's outputs; ApplicationError says whether another attempt may help."""
+        self._announcement = asyncio.create_task(self._announce())
+        async with _heartbeats():
+            try:
+                call = await self._call()
+                outputs = await self._run(call)
+                await self._record(call, NodeStatus.COMPLETED, outputs=outputs)
+            except asyncio.CancelledError:
+                await self._record(None, NodeStatus.CANCELED)
+                raise
+            finally:
+                await self._stop_announcing()
+        return NodeResult(outputs)
+
+    async def _run(self, call: Call) -> dict[str, Items]:
+        checkpoint = await self._checkpoint()
+        done = list(checkpoint.outputs)
+        failures = checkpoint.failures
+        limit = call.plan.retry.max_attempts * call.count + MAX_CRASHES
+        if self.attempt > limit:
+            message = f"the node was begun {self.attempt - 1} times and never came to an end: its worker died each time"
+            return await self._fail(call, RunError("WORKER_LOST", message, call.node.name))
+        remaining = range(len(done), call.count)
+        for index, parameters in zip(remaining, await call.resolve(remaining), strict=True):
+            try:
+                produced = await call.run_item(index, parameters)
+            except NodeError as error:
+                produced = await self._failed(call, index, error, failures + 1)
+            failures = 0
+            done.append(await self._save(call, index, produced))
+        ports = {port for output in done for port in output}
+        outputs = {
+            port: join(output.get(port, Items()) for output in done) for port in call.plan.outputs if port in ports
+        }
+        return completed_outputs(call.plan, await self._compact(outputs))
+
+    async def _failed(self, call: Call, index: int, error: NodeError, failures: int) -> Output:
+        """What goes on in place of the item; raises for another attempt, or for the node to fail."""
+        failure = call.error(error, index, failures)
+        retry = call.plan.retry
+        if isinstance(error, RetryableError) and failures < retry.max_attempts:
+            await self._record(call, NodeStatus.RETRYING, failed_attempt=failure)
+            raise ApplicationError(
+                failure.message,
+                failure,
+                type=failure.code,
+                next_retry_delay=timedelta(seconds=retry.delay(failures)),
+            ) from error
+        replacement = call.error_output(failure, index)
+        if replacement is None:
+            await self._fail(call, failure)
+            raise AssertionError("unreachable")
+        return replacement
+
+    async def _fail(self, call: Call, error: RunError) -> dict[str, Items]:
+        await self._record(call, NodeStatus.FAILED, error=error)
+        raise ApplicationError(error.message, error, type=error.code, non_retryable=True)
+
+    async def _save(self, call: Call, index: int, produced: object) -> dict[str, Items]:
+        assert isinstance(produced, Output), "an effectful node gives items, not a command"
+        execution_id = self.task.execution_id
+        saved = {
+            port: await self.data.save(execution_id, list(items)) for port, items in produced.ports.items() if items
+        }
+        if call.count > 1:
+            await self.executions.save_checkpoint(execution_id, call.node.name, self.task.run_index, index, saved)
+        return saved
+
+    async def _compact(self, outputs: dict[str, Items]) -> dict[str, Items]:
+        """The same outputs, each as one stored list."""
+        return {
+            port: items
+            if len(items.parts) <= 1
+            else await self.data.save(self.task.execution_id, await self.data.load(items))
+            for port, items in outputs.items()
+        }
+
+    async def _checkpoint(self) -> Checkpoint:
+        if self.attempt == 1:
+            return Checkpoint()
+        return await self.executions.load_checkpoint(self.task.execution_id, self.task.node, self.task.run_index)
+
+    async def _call(self) -> Call:
+        task, definition = self.task, self.definition
+        position = definition.plan.positions[task.node]
+        node = definition.workflow.nodes[position]
+        executor = self.catalogue.find(node)
+        if executor is None:
+            raise LookupError(f"this worker has no executor for {node.type} {node.subtype}, which {node.name!r} needs")
+        inputs = [await self.data.load(items) for items in task.inputs]
+        reads = {name: await self.data.load_ports(ports) for name, ports in task.reads.items()}
+        trigger = await self.data.load(task.trigger)
+        scope = scope_of(definition, task.execution_id, task.mode, inputs, reads, trigger, task.run_index, task.now)
+        return Call(
+            task.execution_id,
+            definition.workflow_id,
+            node,
+            definition.plan.nodes[position],
+            executor,
+            inputs,
+            scope,
+            task.run_index,
+            task.now,
+            self.resources,
+        )
+
+    async def _announce(self) -> None:
+        """Records that the node runs, unless it is done at once."""
+        await asyncio.sleep(QUICK)
+        await self._write(None, NodeStatus.RUNNING)
+
+    async def _stop_announcing(self) -> None:
+        if self._announcement:
+            self._announcement.cancel()
+            await asyncio.gather(self._announcement, return_exceptions=True)
+
+    async def _record(self, call: Call | None, status: NodeStatus, **found: Any) -> None:
+        await self._stop_announcing()
+        await self._write(call, status, **found)
+
+    async def _write(
+        self,
+        call: Call | None,
+        status: NodeStatus,
+        *,
+        outputs: dict[str, Items] | None = None,
+        error: RunError | None = None,
+        failed_attempt: RunError | None = None,
+    ) -> None:
+        record = NodeRecord(
+            self.task.node,
+            self.task.run_index,
+            status,
+            attempt=self.attempt,
+            started_at=self.started,
+            finished_at=datetime.now(UTC) if status.ended else None,
+            inputs=self.task.inputs,
+            outputs=outputs,
+            error=error,
+            failed_attempt=failed_attempt,
+            logs=list(call.logs) if call else [],
+        )
+        await self.executions.record(self.task.execution_id, [record])
+
+
+@contextlib.asynccontextmanager
+async def _heartbeats() -> AsyncIterator[None]:
+    """Tells Temporal that the worker is alive, and so hears of cancellation."""
+
+    async def beat() -> None:
+        while True:
+            activity.heartbeat()
+            await asyncio.sleep(HEARTBEAT)
+
+    beating = asyncio.create_task(beat())
+    try:
+        yield
+    finally:
+        beating.cancel()

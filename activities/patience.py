@@ -1,0 +1,77 @@
+"""Ports that wait for the store to come back: what a node has done must be written down, not done again."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from typing import TypeVar
+
+from activities.ports import Checkpoint, ChildExecution, Executions, Payloads, StoreUnavailableError
+from orchestrator.items import Items
+from orchestrator.record import ExecutionRecord, NodeRecord
+
+T = TypeVar("T")
+FIRST_DELAY = 0.1
+LONGEST_DELAY = 5.0
+
+
+async def patiently(call: Callable[[], Awaitable[T]]) -> T:
+    """Repeats the call until the store answers."""
+    delay = FIRST_DELAY
+    while True:
+        try:
+            return await call()
+        except StoreUnavailableError:
+            await asyncio.sleep(delay)
+            delay = min(delay * 2, LONGEST_DELAY)
+
+
+class PatientPayloads(Payloads):
+    """Payloads that outlast an outage of the store."""
+
+    def __init__(self, inner: Payloads) -> None:
+        self._inner = inner
+
+    async def put(self, execution_id: str, bodies: Sequence[bytes]) -> list[str]:
+        """See Payloads."""
+        return await patiently(lambda: self._inner.put(execution_id, bodies))
+
+    async def get(self, refs: Sequence[str]) -> list[bytes]:
+        """See Payloads."""
+        return await patiently(lambda: self._inner.get(refs))
+
+
+class PatientExecutions(Executions):
+    """Records that outlast an outage of the store."""
+
+    def __init__(self, inner: Executions) -> None:
+        self._inner = inner
+
+    async def record(
+        self, execution_id: str, nodes: Sequence[NodeRecord], execution: ExecutionRecord | None = None
+    ) -> None:
+        """See Executions."""
+        await patiently(lambda: self._inner.record(execution_id, nodes, execution))
+
+    async def create_child(
+        self,
+        execution_id: str,
+        parent_execution_id: str,
+        workflow_id: str,
+        mode: str,
+        trigger_subtype: str,
+        at: datetime,
+    ) -> ChildExecution:
+        """See Executions."""
+        return await patiently(
+            lambda: self._inner.create_child(execution_id, parent_execution_id, workflow_id, mode, trigger_subtype, at)
+        )
+
+    async def load_checkpoint(self, execution_id: str, node: str, run_index: int) -> Checkpoint:
+        """See Executions."""
+        return await patiently(lambda: self._inner.load_checkpoint(execution_id, node, run_index))
+
+    async def save_checkpoint(
+        self, execution_id: str, node: str, run_index: int, item: int, outputs: dict[str, Items]
+    ) -> None:
+        """See Executions."""
+        await patiently(lambda: self._inner.save_checkpoint(execution_id, node, run_index, item, outputs))

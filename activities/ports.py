@@ -1,0 +1,104 @@
+"""What activities need of the outside, as protocols; `services` implements them and hands them over.
+
+Every method raises StoreUnavailableError while the store is out of reach.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from orchestrator.items import Items
+from orchestrator.model import Workflow
+from orchestrator.plan import Plan
+from orchestrator.record import ExecutionRecord, NodeRecord
+
+
+class StoreUnavailableError(Exception):
+    """The store can't be reached now; the same call may succeed later."""
+
+
+@dataclass(frozen=True)
+class Definition:
+    """One immutable version of a workflow, as stored."""
+
+    version_id: str
+    workflow_id: str
+    version: int
+    workflow: Workflow
+    plan: Plan
+
+
+@dataclass(frozen=True)
+class ChildExecution:
+    """A recorded run that a running workflow is about to start at the trigger `begin`."""
+
+    execution_id: str
+    version_id: str
+    workflow_id: str
+    workflow_name: str
+    version: int
+    begin: str
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What earlier attempts at a per-item node run have finished: the outputs of items 0…n-1 by port, in order.
+
+    `failures` counts the failed attempts at the item that comes next.
+    """
+
+    outputs: Sequence[dict[str, Items]] = ()
+    failures: int = 0
+
+
+class Definitions(Protocol):
+    """Immutable definitions by version id."""
+
+    async def get(self, version_id: str) -> Definition:
+        """The version; LookupError if it is gone."""
+
+
+class Payloads(Protocol):
+    """Bodies kept outside Temporal by content hash, each belonging to the executions that refer to it."""
+
+    async def put(self, execution_id: str, bodies: Sequence[bytes]) -> list[str]:
+        """Stores each body once and links it to the execution; returns their SHA-256 hex digests in order."""
+
+    async def get(self, refs: Sequence[str]) -> list[bytes]:
+        """The bodies, in order; LookupError names the first that is gone."""
+
+
+class Executions(Protocol):
+    """The record of runs."""
+
+    async def record(
+        self, execution_id: str, nodes: Sequence[NodeRecord], execution: ExecutionRecord | None = None
+    ) -> None:
+        """Writes records in one transaction, with their events, and links the payloads they refer to.
+
+        Idempotent: the same records again change nothing but times. Watchers are told on commit.
+        """
+
+    async def create_child(
+        self,
+        execution_id: str,
+        parent_execution_id: str,
+        workflow_id: str,
+        mode: str,
+        trigger_subtype: str,
+        at: datetime,
+    ) -> ChildExecution:
+        """Records a run of the workflow's latest version, to be started under the given id; idempotent by id.
+
+        LookupError if there is no such workflow, DefinitionError if it has no valid definition with a trigger of
+        that subtype.
+        """
+
+    async def load_checkpoint(self, execution_id: str, node: str, run_index: int) -> Checkpoint:
+        """What earlier attempts have finished."""
+
+    async def save_checkpoint(
+        self, execution_id: str, node: str, run_index: int, item: int, outputs: dict[str, Items]
+    ) -> None:
+        """Notes that one item is done, durably, before the next begins."""

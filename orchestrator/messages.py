@@ -1,0 +1,114 @@
+"""What the workflow and its activities say to each other."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from orchestrator.errors import RunError
+from orchestrator.items import Items
+from orchestrator.record import ExecutionRecord
+from orchestrator.start import RunStart
+from orchestrator.state import Outcome, RunState, Task
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """The workflow's input: what to run, and where an earlier part of the same run stopped."""
+
+    start: RunStart
+    state: RunState | None = None
+    deadline: datetime | None = None
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """The workflow's result: the result items by node name."""
+
+    outputs: dict[str, Items]
+
+
+@dataclass(frozen=True)
+class AdvanceRequest:
+    """Run the ready tasks of `state`, and all that becomes ready by them, as long as they are pure.
+
+    `now` is the instant that $now means. The state's journal is written down too, and `execution`, the run's own
+    state, where the workflow knows that it changed.
+    """
+
+    start: RunStart
+    state: RunState
+    now: datetime
+    execution: ExecutionRecord | None = None
+
+
+@dataclass(frozen=True)
+class Step:
+    """One task that was done."""
+
+    task: Task
+    outcome: Outcome
+
+
+@dataclass(frozen=True)
+class AdvanceResult:
+    """What was done, in order; the keys of what is written down of the interpreter's journal; whether the end is."""
+
+    steps: list[Step]
+    recorded: list[str] = field(default_factory=list)
+    ended: bool = False
+
+
+@dataclass(frozen=True)
+class NodeTask:
+    """Run one effectful node."""
+
+    execution_id: str
+    version_id: str
+    mode: str
+    node: str
+    run_index: int
+    inputs: list[Items]
+    reads: dict[str, dict[str, Items]]
+    trigger: Items
+    now: datetime
+
+
+@dataclass(frozen=True)
+class NodeResult:
+    """The node's items by output port."""
+
+    outputs: dict[str, Items]
+
+
+@dataclass(frozen=True)
+class SpillRequest:
+    """Move data that lies inline to the payload store."""
+
+    execution_id: str
+    items: list[Items]
+
+
+@dataclass(frozen=True)
+class ChildRequest:
+    """Record a run of another workflow that this run is about to start."""
+
+    execution_id: str
+    parent_execution_id: str
+    workflow_id: str
+    mode: str
+    trigger_subtype: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class ChildPlan:
+    """The run that was recorded, or why there can be none."""
+
+    start: RunStart | None = None
+    error: RunError | None = None
+
+
+# Names of the activities that aren't nodes.
+ADVANCE = "advance"
+LOAD_PLAN = "load_plan"
+PREPARE_CHILD = "prepare_child"
+SPILL = "spill"

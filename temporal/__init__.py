@@ -1,0 +1,1 @@
+"""Turns the orchestrator's decisions into Temporal commands: workflow, worker, client, local dev server."""

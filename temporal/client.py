@@ -1,0 +1,141 @@
+"""All that services ask of Temporal: starting runs, steering them, and hearing how they ended."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError, WorkflowHandle
+from temporalio.common import TypedSearchAttributes, WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.converter import DataConverter
+from temporalio.envconfig import ClientConfig
+from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from orchestrator.errors import RunError
+from orchestrator.messages import RunRequest
+from orchestrator.record import Status
+from orchestrator.start import RunStart
+from temporal import search_attributes
+from temporal.workflow import OrchestratorWorkflow
+
+DATA_CONVERTER: DataConverter = pydantic_data_converter
+TASK_QUEUE = "default"
+
+
+class RunNotFoundError(LookupError):
+    """Temporal knows no such run, or it has ended."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How Temporal says that a run ended; `error` where it knows more than the status."""
+
+    status: Status
+    at: datetime
+    error: RunError | None = None
+
+
+async def connect(**overrides: Any) -> Client:
+    """A client by the SDK's environment configuration (TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TLS and the like)."""
+    config: dict[str, Any] = dict(ClientConfig.load_client_connect_config())
+    config.update(overrides)
+    config.setdefault("target_host", "localhost:7233")
+    return await Client.connect(data_converter=DATA_CONVERTER, **config)
+
+
+class Runs:
+    """The runs on one Temporal namespace; a run's workflow id is its execution id.
+
+    `eager` lets a worker in the same process, on the same client, take the first task without asking the server.
+    """
+
+    def __init__(self, client: Client, task_queue: str = TASK_QUEUE, *, eager: bool = False) -> None:
+        self.client = client
+        self._task_queue = task_queue
+        self._eager = eager
+
+    async def start(self, start: RunStart) -> None:
+        """Starts a run; starting it again changes nothing."""
+        try:
+            await self.client.start_workflow(
+                OrchestratorWorkflow.run,
+                RunRequest(start),
+                id=start.execution_id,
+                task_queue=self._task_queue,
+                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
+                static_summary=start.workflow_name or None,
+                search_attributes=TypedSearchAttributes(search_attributes.of(start)),
+                request_eager_start=self._eager,
+            )
+        except WorkflowAlreadyStartedError:
+            return
+
+    async def cancel(self, execution_id: str) -> None:
+        """Asks the run to stop; it ends CANCELED once what is running has stopped."""
+        await self._steer(self._handle(execution_id).cancel())
+
+    async def pause(self, execution_id: str) -> None:
+        """Has the run start no more nodes."""
+        await self._steer(self._handle(execution_id).signal(OrchestratorWorkflow.pause))
+
+    async def resume(self, execution_id: str) -> None:
+        """Has a paused run go on."""
+        await self._steer(self._handle(execution_id).signal(OrchestratorWorkflow.resume))
+
+    async def ended(self, execution_ids: Sequence[str]) -> Mapping[str, Ended]:
+        """Those of the runs that are over, or that Temporal doesn't know any more."""
+        found: dict[str, Ended] = {}
+        for execution_id in execution_ids:
+            ended = await self._ended(execution_id)
+            if ended is not None:
+                found[execution_id] = ended
+        return found
+
+    async def _ended(self, execution_id: str) -> Ended | None:
+        handle = self._handle(execution_id)
+        try:
+            description = await handle.describe()
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                return Ended(Status.FAILED, datetime.now(UTC), RunError("RUN_LOST", "Temporal doesn't know this run"))
+            raise
+        at = description.close_time or datetime.now(UTC)
+        match description.status:
+            case WorkflowExecutionStatus.COMPLETED:
+                return Ended(Status.COMPLETED, at)
+            case WorkflowExecutionStatus.CANCELED:
+                return Ended(Status.CANCELED, at)
+            case WorkflowExecutionStatus.TERMINATED:
+                return Ended(Status.CANCELED, at, RunError("TERMINATED", "an operator terminated the run"))
+            case WorkflowExecutionStatus.TIMED_OUT:
+                return Ended(Status.TIMED_OUT, at, RunError("TIMED_OUT", "the run took longer than Temporal allows it"))
+            case WorkflowExecutionStatus.FAILED:
+                return await self._failed(handle, at)
+        return None
+
+    async def _failed(self, handle: WorkflowHandle[Any, Any], at: datetime) -> Ended:
+        try:
+            await handle.result()
+        except WorkflowFailureError as failure:
+            cause = failure.cause
+            if isinstance(cause, ApplicationError) and cause.details:
+                details = cause.details[0]
+                error = details if isinstance(details, RunError) else RunError(**details)
+                return Ended(Status.TIMED_OUT if error.code == "TIMED_OUT" else Status.FAILED, at, error)
+            return Ended(Status.FAILED, at, RunError("RUN_FAILED", str(cause)[:2000]))
+        return Ended(Status.COMPLETED, at)
+
+    def _handle(self, execution_id: str) -> WorkflowHandle[Any, Any]:
+        return self.client.get_workflow_handle_for(OrchestratorWorkflow.run, execution_id)
+
+    @staticmethod
+    async def _steer(call: Any) -> None:
+        try:
+            await call
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                raise RunNotFoundError("the run is not running") from error
+            raise

@@ -1,0 +1,47 @@
+"""The process side of Temporal: polls for workflow tasks and activities."""
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Any
+
+from temporalio.client import Client
+from temporalio.worker import PollerBehaviorAutoscaling, UnsandboxedWorkflowRunner, Worker
+
+from temporal.client import TASK_QUEUE
+from temporal.workflow import OrchestratorWorkflow
+
+# How soon an activity hears of its cancellation.
+HEARTBEAT_THROTTLE = timedelta(seconds=1)
+# Many replays at once starve each other after a restart, until Temporal takes them for deadlocked.
+MAX_WORKFLOW_TASKS = 20
+
+
+def make_worker(
+    client: Client,
+    activities: Sequence[Callable[..., Any]],
+    *,
+    task_queue: str = TASK_QUEUE,
+    workflows: bool = True,
+    max_activities: int = 100,
+    graceful_shutdown: timedelta = timedelta(seconds=30),
+) -> Worker:
+    """A worker for one task queue.
+
+    The workflow's code runs without the SDK's sandbox: it is this project's own, a linter keeps clocks and
+    randomness out of it, and recorded histories are replayed in the tests. That is a third of the CPU.
+    """
+    return Worker(
+        client,
+        task_queue=task_queue,
+        workflows=[OrchestratorWorkflow] if workflows else [],
+        activities=activities,
+        workflow_runner=UnsandboxedWorkflowRunner(),
+        max_concurrent_workflow_tasks=MAX_WORKFLOW_TASKS if workflows else None,
+        max_concurrent_activities=max_activities,
+        max_concurrent_local_activities=max_activities,
+        max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
+        default_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
+        workflow_task_poller_behavior=PollerBehaviorAutoscaling(),
+        activity_task_poller_behavior=PollerBehaviorAutoscaling(),
+        graceful_shutdown_timeout=graceful_shutdown,
+    )

@@ -1,0 +1,377 @@
+"""The one workflow: walks a plan, starts what is ready, and waits for what is not."""
+
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from temporalio import workflow
+from temporalio.common import RetryPolicy
+from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
+
+from orchestrator.commands import Sleep
+from orchestrator.errors import RunError
+from orchestrator.interpreter import Interpreter
+from orchestrator.items import Items
+from orchestrator.messages import (
+    ADVANCE,
+    LOAD_PLAN,
+    SPILL,
+    AdvanceRequest,
+    AdvanceResult,
+    NodeResult,
+    NodeTask,
+    RunRequest,
+    RunResult,
+    SpillRequest,
+)
+from orchestrator.plan import Plan
+from orchestrator.record import ExecutionRecord, NodeRecord, Status
+from orchestrator.spill import inline_items, map_items
+from orchestrator.state import Done, Failed, RunState, Task, Waiting
+from temporal import search_attributes
+from temporal.children import STORE_RETRY, call_workflow, start_error_workflow
+
+T = TypeVar("T")
+LOCAL_RETRY = RetryPolicy(initial_interval=timedelta(milliseconds=100), maximum_attempts=3)
+NODE_RETRY = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=1))
+HEARTBEAT_TIMEOUT = timedelta(seconds=15)
+LONGEST_ATTEMPT = timedelta(days=7)
+# Data above this is worked on in an ordinary activity: a local one would hold up the workflow.
+LOCAL_BYTES = 1024 * 1024
+# More than this inline is moved to the payload store before it enters the history again.
+INLINE_TOTAL = 128 * 1024
+# At this multiple of the history at which Temporal suggests to continue as new, nothing more is started until then.
+DRAIN = 3
+
+
+@workflow.defn(name="Orchestrator")
+class OrchestratorWorkflow:
+    """Interprets one run of one workflow's version."""
+
+    @workflow.init
+    def __init__(self, request: RunRequest) -> None:
+        self._start = request.start
+        self._state = request.state or RunState()
+        self._deadline = request.deadline
+        self._interpreter: Interpreter | None = None
+        self._working: dict[str, asyncio.Task[None]] = {}
+        self._advances = 0
+        self._local = True
+        self._ended = False
+        self._timed_out = False
+        self._pending_status: ExecutionRecord | None = None
+        self._woken = False
+
+    @workflow.run
+    async def run(self, request: RunRequest) -> RunResult:
+        """Runs the plan to its end; fails with the error of the node that failed."""
+        plan = self._start.plan or await self._load_plan()
+        self._start = replace(self._start, plan=plan)
+        self._interpreter = Interpreter(plan, replace(self._start, plan=None), self._state)
+        if request.state is None:
+            self._interpreter.launch(workflow.now())
+            if plan.timeout:
+                self._deadline = workflow.now() + timedelta(seconds=plan.timeout)
+        if self._deadline:
+            self._spawn("deadline", self._watch(self._deadline))
+        try:
+            await self._drive(self._interpreter)
+        except asyncio.CancelledError:
+            canceled = RunError("CANCELED", "the run was canceled")
+            await _uninterrupted(self._end(self._interpreter, Status.CANCELED, canceled))
+            raise
+        return await _uninterrupted(self._close(self._interpreter, plan))
+
+    @workflow.signal
+    def pause(self) -> None:
+        """Starts no more nodes until `resume`."""
+        self._set_paused(True)
+
+    @workflow.signal
+    def resume(self) -> None:
+        """Goes on after `pause`."""
+        self._set_paused(False)
+
+    @workflow.query
+    def progress(self) -> dict[str, Any]:
+        """What is running, what waits, and whether the run is paused."""
+        if self._interpreter is None:
+            return {"paused": self._state.paused, "running": [], "waiting": []}
+        nodes = self._interpreter.plan.nodes
+        return {
+            "paused": self._state.paused,
+            "running": sorted({nodes[task.node].name for task in self._state.running.values()}),
+            "waiting": sorted({nodes[wait.task.node].name for wait in self._state.waiting.values()}),
+        }
+
+    async def _drive(self, interpreter: Interpreter) -> None:
+        while not self._timed_out:
+            if self._may_continue_as_new():
+                await self._continue_as_new()
+            self._start_ready(interpreter)
+            if interpreter.over and (self._state.error or not (self._working.keys() - {"deadline"})):
+                return
+            self._describe(interpreter)
+            await workflow.wait_condition(lambda: self._woken)
+            self._woken = False
+
+    def _start_ready(self, interpreter: Interpreter) -> None:
+        for key, waiting in self._state.waiting.items():
+            if key not in self._working:
+                self._spawn(key, self._wait(interpreter, waiting))
+        pure: list[Task] = []
+        if not (self._state.paused or interpreter.over or self._draining()):
+            for task in [task for task in self._state.ready if not interpreter.is_pure(task)]:
+                interpreter.begin(task)
+                self._spawn(task.key, self._run_node(interpreter, task))
+            pure = list(self._state.ready)
+        if pure or ((self._state.journal or self._pending_status) and not self._advancing()):
+            self._advances += 1
+            self._spawn(f"advance {self._advances}", self._advance(interpreter, pure))
+
+    def _advancing(self) -> bool:
+        return any(key.startswith("advance ") for key in self._working)
+
+    def _advance(
+        self, interpreter: Interpreter, tasks: list[Task], end: ExecutionRecord | None = None
+    ) -> Coroutine[Any, Any, None]:
+        """Has pure tasks done and the journal written, in one activity, which is scheduled at once."""
+        large = any(items.size > LOCAL_BYTES for task in tasks for items in interpreter.inputs(task))
+        journal, status = self._state.journal, end or self._pending_status
+        request = AdvanceRequest(interpreter.start, replace(self._state, ready=tasks), workflow.now(), status)
+        handle = self._start_advance(request, self._summary(interpreter, tasks), local=self._local and not large)
+        self._state.journal, self._pending_status = [], None
+        for task in tasks:
+            interpreter.begin(task)
+        return self._advanced(interpreter, handle, tasks, journal, status)
+
+    async def _advanced(
+        self,
+        interpreter: Interpreter,
+        handle: workflow.ActivityHandle[AdvanceResult],
+        tasks: list[Task],
+        journal: list[NodeRecord],
+        status: ExecutionRecord | None,
+    ) -> None:
+        try:
+            result = await handle
+        except ActivityError as error:
+            # The store is out of reach for longer than a local activity may take: ordinary ones wait for it.
+            workflow.logger.warning("recording is delayed: %s", error.cause)
+            self._local = False
+            self._give_back(tasks)
+            self._state.journal[:0] = journal
+            self._pending_status = self._pending_status or status
+            return
+        for step in result.steps:
+            if step.task in self._state.ready:
+                interpreter.begin(step.task)
+            interpreter.complete(step.task, step.outcome, workflow.now())
+        self._state.journal = [record for record in self._state.journal if record.key not in result.recorded]
+        done = {step.task.key for step in result.steps}
+        self._give_back([task for task in tasks if task.key not in done])
+        self._ended = self._ended or result.ended
+
+    def _give_back(self, tasks: list[Task]) -> None:
+        """Makes tasks ready again that were taken in hand but not done."""
+        for task in tasks:
+            del self._state.running[task.key]
+        self._state.ready[:0] = tasks
+
+    def _start_advance(
+        self, request: AdvanceRequest, summary: str, *, local: bool
+    ) -> workflow.ActivityHandle[AdvanceResult]:
+        if local:
+            return workflow.start_local_activity(
+                ADVANCE,
+                request,
+                result_type=AdvanceResult,
+                start_to_close_timeout=timedelta(minutes=5),
+                retry_policy=LOCAL_RETRY,
+                summary=summary,
+            )
+        return workflow.start_activity(
+            ADVANCE,
+            request,
+            result_type=AdvanceResult,
+            start_to_close_timeout=timedelta(minutes=10),
+            retry_policy=STORE_RETRY,
+            summary=summary,
+        )
+
+    async def _run_node(self, interpreter: Interpreter, task: Task) -> None:
+        plan = interpreter.plan.nodes[task.node]
+        inputs, reads = await self._spilled((interpreter.inputs(task), interpreter.reads(task)), INLINE_TOTAL)
+        start = self._start
+        node = NodeTask(
+            start.execution_id,
+            start.version_id,
+            start.mode,
+            plan.name,
+            interpreter.run_index(task),
+            inputs,
+            reads,
+            start.input,
+            workflow.now(),
+        )
+        try:
+            result = await workflow.execute_activity(
+                plan.subtype,
+                node,
+                task_queue=plan.queue or None,
+                result_type=NodeResult,
+                start_to_close_timeout=LONGEST_ATTEMPT,
+                heartbeat_timeout=HEARTBEAT_TIMEOUT,
+                retry_policy=NODE_RETRY,
+                cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+                summary=plan.name,
+            )
+        except ActivityError as error:
+            if is_cancelled_exception(error):
+                raise
+            interpreter.complete(task, Failed(_run_error(plan.name, error)), workflow.now())
+        else:
+            interpreter.complete(task, Done(result.outputs), workflow.now())
+
+    async def _wait(self, interpreter: Interpreter, waiting: Waiting) -> None:
+        task, command = waiting.task, waiting.command
+        plan = interpreter.plan.nodes[task.node]
+        port = plan.outputs[0]
+        items = interpreter.inputs(task)[0]
+        if isinstance(command, Sleep):
+            seconds = (command.until - workflow.now()).total_seconds()
+            if seconds > 0:
+                await workflow.sleep(seconds, summary=plan.name)
+            outcome: Done | Failed = Done({port: items})
+        else:
+            outcome = await call_workflow(self._start, command, items, port)
+        if isinstance(outcome, Failed):
+            outcome = Failed(replace(outcome.error, node=plan.name))
+        interpreter.resume_waiting(task, outcome, workflow.now())
+
+    async def _close(self, interpreter: Interpreter, plan: Plan) -> RunResult:
+        error = self._state.error
+        if self._timed_out:
+            error = RunError("TIMED_OUT", f"the run didn't end within its timeout of {plan.timeout:g} seconds")
+        if error is None:
+            await self._end(interpreter, Status.COMPLETED, None)
+            results = {plan.nodes[node].name: items for node, items in sorted(self._state.results.items())}
+            outputs: dict[str, Items] = await self._spilled(results, INLINE_TOTAL)
+            return RunResult(outputs)
+        await self._end(interpreter, Status.TIMED_OUT if self._timed_out else Status.FAILED, error)
+        if plan.error_workflow_id and self._start.mode != "TEST":
+            await start_error_workflow(self._start, plan.error_workflow_id, error)
+        where = f"{error.node}: " if error.node else ""
+        raise ApplicationError(where + error.message, error, type=error.code, non_retryable=True)
+
+    async def _end(self, interpreter: Interpreter, status: Status, error: RunError | None) -> None:
+        """Stops what is running and writes down how the run ended."""
+        working = dict(self._working)
+        for key, work in working.items():
+            if not key.startswith("advance "):
+                work.cancel()
+        await asyncio.gather(*working.values(), return_exceptions=True)
+        results = {interpreter.plan.nodes[node].name: items for node, items in sorted(self._state.results.items())}
+        end = ExecutionRecord(status, workflow.now(), error, results)
+        while not self._ended:
+            await self._advance(interpreter, [], end)
+
+    def _may_continue_as_new(self) -> bool:
+        busy = [key for key in self._working if key != "deadline" and not self._sleeps(key)]
+        return workflow.info().is_continue_as_new_suggested() and not busy and not self._pending_status
+
+    def _sleeps(self, key: str) -> bool:
+        waiting = self._state.waiting.get(key)
+        return waiting is not None and isinstance(waiting.command, Sleep)
+
+    def _draining(self) -> bool:
+        info = workflow.info()
+        if not info.is_continue_as_new_suggested():
+            return False
+        return info.get_current_history_length() > DRAIN * 4096 or info.get_current_history_size() > DRAIN * 4 << 20
+
+    async def _continue_as_new(self) -> None:
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        start, state = await self._spilled((self._start, self._state), 1024)
+        workflow.continue_as_new(RunRequest(start, state, self._deadline))
+
+    async def _spilled(self, value: Any, allowed: int) -> Any:
+        """The value, with its inline data in the payload store where that is more than `allowed` bytes."""
+        found = inline_items(value, 1)
+        if sum(items.inline_size for items in found) <= allowed:
+            return value
+        large = [items for items in found if items.inline_size >= 256]
+        spilled = await workflow.execute_local_activity(
+            SPILL,
+            SpillRequest(self._start.execution_id, large),
+            result_type=list[Items],
+            start_to_close_timeout=timedelta(minutes=5),
+            retry_policy=STORE_RETRY,
+        )
+        moved = dict(zip(large, spilled, strict=True))
+        return map_items(value, lambda items: moved.get(items, items))
+
+    async def _load_plan(self) -> Plan:
+        plan: Plan = await workflow.execute_local_activity(
+            LOAD_PLAN,
+            self._start.version_id,
+            result_type=Plan,
+            start_to_close_timeout=timedelta(seconds=30),
+            retry_policy=STORE_RETRY,
+        )
+        return plan
+
+    async def _watch(self, deadline: datetime) -> None:
+        await workflow.sleep(max((deadline - workflow.now()).total_seconds(), 0), summary="timeout of the run")
+        self._timed_out = True
+
+    def _set_paused(self, paused: bool) -> None:
+        if self._state.paused == paused:
+            return
+        self._state.paused = paused
+        status = Status.PAUSED if paused else Status.RUNNING
+        self._pending_status = ExecutionRecord(status, workflow.now())
+        workflow.upsert_search_attributes([search_attributes.STATUS.value_set(status.value)])
+        self._woken = True
+
+    def _spawn(self, key: str, work: Coroutine[Any, Any, None]) -> None:
+        async def tracked() -> None:
+            try:
+                await work
+            finally:
+                del self._working[key]
+                self._woken = True
+
+        self._working[key] = asyncio.create_task(tracked())
+
+    def _describe(self, interpreter: Interpreter) -> None:
+        running = sorted({interpreter.plan.nodes[t.node].name for t in self._state.running.values()})
+        waiting = sorted({interpreter.plan.nodes[w.task.node].name for w in self._state.waiting.values()})
+        paused = "**paused**\n\n" if self._state.paused else ""
+        lines = [f"- running: {name}" for name in running[:20]] + [f"- waiting: {name}" for name in waiting[:20]]
+        workflow.set_current_details(paused + "\n".join(lines))
+
+    def _summary(self, interpreter: Interpreter, tasks: list[Task]) -> str:
+        names = dict.fromkeys(interpreter.plan.nodes[task.node].name for task in tasks)
+        return ", ".join(names)[:200] or "record"
+
+
+async def _uninterrupted(work: Coroutine[Any, Any, T]) -> T:
+    """What the work comes to, whatever cancellation arrives meanwhile: a run ends one way only."""
+    task = asyncio.create_task(work)
+    while True:
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if task.done():
+                raise
+
+
+def _run_error(node: str, error: ActivityError) -> RunError:
+    cause = error.cause
+    if isinstance(cause, ApplicationError) and cause.details:
+        details = cause.details[0]
+        return details if isinstance(details, RunError) else RunError(**details)
+    return RunError("ACTIVITY_FAILED", str(cause or error)[:2000], node)
