@@ -26,7 +26,8 @@ from orchestrator.record import ExecutionRecord, NodeRecord, NodeStatus, Status
 from orchestrator.state import JOINED, Done, Failed, Merged, Opened, Outcome, Suspended, Task, Tested
 
 # One call does at most so much, so that the workflow stays responsive and its history small.
-MAX_SECONDS = 1.0
+BRIEF_SECONDS = 0.5
+MAX_SECONDS = 5.0
 MAX_STEPS = 1_000
 MAX_INLINE = 256 * 1024
 
@@ -51,11 +52,8 @@ class Advance:
         self.records.extend(state.journal)
         state.journal = []
         interpreter = Interpreter(self.definition.plan, self.request.start, state)
-        began = time.monotonic()
-        while not interpreter.over and len(self.steps) < MAX_STEPS and time.monotonic() - began < MAX_SECONDS:
-            task = next((task for task in state.ready if interpreter.is_pure(task)), None)
-            if task is None:
-                break
+        until = time.monotonic() + (BRIEF_SECONDS if self.request.brief else MAX_SECONDS)
+        while (task := self._next(interpreter)) and len(self.steps) < MAX_STEPS and time.monotonic() < until:
             interpreter.begin(task)
             outcome = await self._do(interpreter, task)
             interpreter.complete(task, outcome, datetime.now(UTC))
@@ -66,7 +64,13 @@ class Advance:
         if self.records or own or execution:
             await self.executions.record(execution_id, [*self.records, *own], execution)
         ended = execution is not None and execution.status.ended
-        return AdvanceResult(self._shortened(interpreter), [record.key for record in own], ended)
+        recorded = [record.key for record in own]
+        return AdvanceResult(self._shortened(interpreter), recorded, ended, self._next(interpreter) is not None)
+
+    def _next(self, interpreter: Interpreter) -> Task | None:
+        if interpreter.over:
+            return None
+        return next((task for task in interpreter.state.ready if interpreter.is_pure(task)), None)
 
     def _end(self, interpreter: Interpreter) -> ExecutionRecord | None:
         state = interpreter.state

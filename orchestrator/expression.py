@@ -78,7 +78,7 @@ class Expression:
     @property
     def uses_time(self) -> bool:
         """Whether it may need the date and time library."""
-        return bool(self.roots & {"$now", "$today", "DateTime", "Duration", "Interval"})
+        return bool(self.roots & {"$now", "$today", "DateTime", "Duration"})
 
 
 @dataclass(frozen=True)

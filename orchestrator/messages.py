@@ -31,13 +31,14 @@ class AdvanceRequest:
     """Run the ready tasks of `state`, and all that becomes ready by them, as long as they are pure.
 
     `now` is the instant that $now means. The state's journal is written down too, and `execution`, the run's own
-    state, where the workflow knows that it changed.
+    state, where the workflow knows that it changed. A `brief` call keeps the workflow waiting and stops early.
     """
 
     start: RunStart
     state: RunState
     now: datetime
     execution: ExecutionRecord | None = None
+    brief: bool = True
 
 
 @dataclass(frozen=True)
@@ -50,11 +51,16 @@ class Step:
 
 @dataclass(frozen=True)
 class AdvanceResult:
-    """What was done, in order; the keys of what is written down of the interpreter's journal; whether the end is."""
+    """What was done, in order.
 
-    steps: list[Step]
+    `recorded` are the keys of what is written down of the interpreter's own journal; `ended` says that the end
+    of the run is, `more` that there was more to do than one call does.
+    """
+
+    steps: list[Step] = field(default_factory=list)
     recorded: list[str] = field(default_factory=list)
     ended: bool = False
+    more: bool = False
 
 
 @dataclass(frozen=True)

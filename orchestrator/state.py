@@ -42,7 +42,6 @@ class Done:
     """A node ran: its items by output port."""
 
     outputs: dict[str, Items]
-    kind: Literal["done"] = "done"
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,6 @@ class Failed:
     """A node failed for good."""
 
     error: RunError
-    kind: Literal["failed"] = "failed"
 
 
 @dataclass(frozen=True)
@@ -58,7 +56,6 @@ class Suspended:
     """A control node asks the workflow to wait or to call another workflow."""
 
     command: Sleep | CallWorkflow
-    kind: Literal["suspended"] = "suspended"
 
 
 @dataclass(frozen=True)
@@ -66,7 +63,6 @@ class Opened:
     """A loop's parameters are known."""
 
     spec: Iterate
-    kind: Literal["opened"] = "opened"
 
 
 @dataclass(frozen=True)
@@ -74,7 +70,6 @@ class Tested:
     """A loop's condition was evaluated."""
 
     holds: bool
-    kind: Literal["tested"] = "tested"
 
 
 @dataclass(frozen=True)
@@ -82,7 +77,6 @@ class Merged:
     """Many parts of a collection, rewritten as one."""
 
     items: Items
-    kind: Literal["merged"] = "merged"
 
 
 Outcome = Done | Failed | Suspended | Opened | Tested | Merged

@@ -7,8 +7,6 @@ from typing import Any
 
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError, WorkflowHandle
 from temporalio.common import TypedSearchAttributes, WorkflowIDConflictPolicy, WorkflowIDReusePolicy
-from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.converter import DataConverter
 from temporalio.envconfig import ClientConfig
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
@@ -18,9 +16,9 @@ from orchestrator.messages import RunRequest
 from orchestrator.record import Status
 from orchestrator.start import RunStart
 from temporal import search_attributes
+from temporal.converter import DATA_CONVERTER
 from temporal.workflow import OrchestratorWorkflow
 
-DATA_CONVERTER: DataConverter = pydantic_data_converter
 TASK_QUEUE = "default"
 
 

@@ -58,7 +58,9 @@ class OrchestratorWorkflow:
         self._interpreter: Interpreter | None = None
         self._working: dict[str, asyncio.Task[None]] = {}
         self._advances = 0
+        # A local activity holds up signals and cancellation: used unless the store is away or there is much to do.
         self._local = True
+        self._more = False
         self._ended = False
         self._timed_out = False
         self._pending_status: ExecutionRecord | None = None
@@ -139,9 +141,11 @@ class OrchestratorWorkflow:
     ) -> Coroutine[Any, Any, None]:
         """Has pure tasks done and the journal written, in one activity, which is scheduled at once."""
         large = any(items.size > LOCAL_BYTES for task in tasks for items in interpreter.inputs(task))
+        local = self._local and not large and not self._more
         journal, status = self._state.journal, end or self._pending_status
-        request = AdvanceRequest(interpreter.start, replace(self._state, ready=tasks), workflow.now(), status)
-        handle = self._start_advance(request, self._summary(interpreter, tasks), local=self._local and not large)
+        state = replace(self._state, ready=tasks)
+        request = AdvanceRequest(interpreter.start, state, workflow.now(), status, brief=local)
+        handle = self._start_advance(request, self._summary(interpreter, tasks), local=local)
         self._state.journal, self._pending_status = [], None
         for task in tasks:
             interpreter.begin(task)
@@ -173,6 +177,7 @@ class OrchestratorWorkflow:
         done = {step.task.key for step in result.steps}
         self._give_back([task for task in tasks if task.key not in done])
         self._ended = self._ended or result.ended
+        self._more = result.more
 
     def _give_back(self, tasks: list[Task]) -> None:
         """Makes tasks ready again that were taken in hand but not done."""

@@ -1,0 +1,38 @@
+"""How values become Temporal payloads: JSON by pydantic, our own messages without what is at its default."""
+
+from dataclasses import is_dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+from pydantic import TypeAdapter
+from temporalio.api.common.v1 import Payload
+from temporalio.contrib.pydantic import PydanticJSONPlainPayloadConverter
+from temporalio.converter import CompositePayloadConverter, DataConverter, DefaultPayloadConverter
+from temporalio.converter import JSONPlainPayloadConverter as PlainJson
+
+
+class TerseJson(PydanticJSONPlainPayloadConverter):
+    """Leaves defaults out of dataclasses, which keeps histories small and readable."""
+
+    def to_payload(self, value: Any) -> Payload | None:
+        """The JSON of a value."""
+        if not is_dataclass(value) or isinstance(value, type):
+            return super().to_payload(value)
+        data = _adapter(type(value)).dump_json(value, exclude_defaults=True)
+        return Payload(metadata={"encoding": self.encoding.encode()}, data=data)
+
+
+class TersePayloads(CompositePayloadConverter):
+    """The SDK's converters, with ours for JSON."""
+
+    def __init__(self) -> None:
+        converters = DefaultPayloadConverter.default_encoding_payload_converters
+        super().__init__(*(TerseJson() if isinstance(one, PlainJson) else one for one in converters))
+
+
+@lru_cache(maxsize=64)
+def _adapter(type_: type) -> TypeAdapter[Any]:
+    return TypeAdapter(type_)
+
+
+DATA_CONVERTER = replace(DataConverter.default, payload_converter_class=TersePayloads)
