@@ -3,9 +3,11 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+STUBS  := .
+SUDO   := $(if $(filter 0,$(shell id -u)),,sudo)
 
 .DEFAULT_GOAL := help
-.PHONY: help env lock proto demo dev test check bench clean
+.PHONY: help env lock proto baseline demo dev test test-system check bench clean
 
 help: ## list the tasks
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -25,4 +27,40 @@ lock: ## resolve the pinned ranges again into requirements.lock
 
 proto: env ## generate the stubs beside the .proto files
 	cd proto && ../$(BIN)/python -m grpc_tools.protoc -I. --plugin=protoc-gen-mypy_grpc=../$(BIN)/protoc-gen-mypy_grpc \
-	  --python_out=. --pyi_out=. --grpc_python_out=. --mypy_grpc_out=. workflow_engine/v1/*.proto
+	  --python_out=$(STUBS) --pyi_out=$(STUBS) --grpc_python_out=$(STUBS) --mypy_grpc_out=$(STUBS) workflow_engine/v1/*.proto
+
+baseline: env ## take the wire contract as it stands as the one that later ones must not break
+	$(BIN)/buf build proto --as-file-descriptor-set --exclude-source-info --output proto/baseline.binpb
+
+demo: env ## start everything, run the workflows in examples/, show what happened, stop
+	$(BIN)/python examples/demo.py
+
+dev: env ## start everything and stay up until Ctrl-C
+	$(BIN)/orchestrator dev
+
+test: env ## run the tests, on real servers that they start themselves
+	$(BIN)/pytest -m "not system"
+
+test-system: env ## install what the rest of the tests needs (by apt, as root), and run them
+	$(SUDO) apt-get update -qq
+	$(SUDO) apt-get install -qq --yes --no-install-recommends bubblewrap
+	$(BIN)/pytest -m system
+
+check: env ## lint, types, arrows between packages, wire contract
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/buf lint
+	$(BIN)/buf breaking --against proto/baseline.binpb
+	@fresh=$$(mktemp -d) && trap 'rm -rf "$$fresh"' EXIT && $(MAKE) --no-print-directory proto STUBS="$$fresh" && \
+	  for stub in $$(cd $$fresh && find . -name '*.py*'); do \
+	    diff -q "$$fresh/$$stub" "proto/$$stub" || { echo "make proto: the stubs are behind the .proto files"; exit 1; }; \
+	  done
+
+bench: env ## measure runs a second and latencies beside the bare engine
+	$(BIN)/python -m benchmarks
+
+clean: ## remove the environment, the data of `make dev` and all caches
+	rm -rf $(VENV) .data dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Iterator
+from enum import StrEnum
 from typing import Any
 
 from pydantic import ValidationError
@@ -49,12 +50,21 @@ def read(data: object) -> Workflow:
 
 def dump(workflow: Workflow) -> dict[str, Any]:
     """The proto3 JSON of a definition, without what is at its default."""
-    return workflow.model_dump(mode="python", exclude_defaults=True)
+    return _plain(workflow.model_dump(mode="python", exclude_defaults=True))  # type: ignore[no-any-return]
 
 
 def dump_json(workflow: Workflow) -> str:
     """`dump` as text; numbers stay exact."""
     return exact_json.dumps(dump(workflow))
+
+
+def _plain(value: Any) -> Any:
+    """The same tree with enums as their text; numbers stay as they are, which pydantic's JSON mode wouldn't do."""
+    if isinstance(value, StrEnum):
+        return value.value
+    if isinstance(value, dict):
+        return {key: _plain(child) for key, child in value.items()}
+    return [_plain(child) for child in value] if isinstance(value, list) else value
 
 
 def _too_large(size: int) -> Problem:

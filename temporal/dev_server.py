@@ -71,7 +71,7 @@ class DevServer:
     async def start(self) -> None:
         """Start it and wait until it answers; ServerError if it doesn't."""
         for port in filter(None, (self._port, self._ui_port)):
-            if not _is_free(self._ip, port):
+            if not is_free(port, self._ip):
                 raise ServerError(f"port {port} on {self._ip} is in use; choose another or stop what uses it")
         binary = find_binary() or await _download_binary()
         await self._process.spawn(self._command(binary), env={"GOGC": "400"})
@@ -141,18 +141,15 @@ def free_port(ip: str = "127.0.0.1") -> int:
         return port
 
 
-def _is_free(ip: str, port: int) -> bool:
+def is_free(port: int, ip: str = "127.0.0.1") -> bool:
+    """Whether a server could listen on a TCP port."""
     with contextlib.closing(socket.socket()) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        return _binds(probe, ip, port)
-
-
-def _binds(probe: socket.socket, ip: str, port: int) -> bool:
-    try:
-        probe.bind((ip, port))
-    except OSError:
-        return False
-    return True
+        try:
+            probe.bind((ip, port))
+        except OSError:
+            return False
+        return True
 
 
 async def _download_binary() -> str:
