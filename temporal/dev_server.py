@@ -38,6 +38,7 @@ class DevServer:
         ui_port: int | None = None,
         keep: bool = True,
         namespace: str = "default",
+        dynamic_config: tuple[str, ...] = (),
     ) -> None:
         """Port 0 takes a free one; `ui_port` None leaves the Web UI off, 0 takes a free port for it.
 
@@ -45,6 +46,7 @@ class DevServer:
         """
         self._keep = keep and database is not None
         self.namespace = namespace
+        self._dynamic_config = _DYNAMIC_CONFIG + dynamic_config
         self._ip = ip
         self._port = port or free_port(ip)
         self._ui_port = free_port(ip) if ui_port == 0 else ui_port
@@ -117,7 +119,7 @@ class DevServer:
         command += ["--log-level", "warn", "--ip", self._ip, "--port", str(self._port)]
         command += ["--namespace", self.namespace]
         command += ["--ui-port", str(self._ui_port), "--ui-disable-news-fetch"] if self._ui_port else ["--headless"]
-        for setting in _DYNAMIC_CONFIG:
+        for setting in self._dynamic_config:
             command += ["--dynamic-config-value", setting]
         for key in search_attributes.KEYS:
             command += ["--search-attribute", f"{key.name}=Keyword"]

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
-from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
+from temporalio.exceptions import ActivityError, ApplicationError, FailureError, is_cancelled_exception
 
 from orchestrator.commands import Sleep
 from orchestrator.errors import RunError
@@ -63,6 +63,7 @@ class OrchestratorWorkflow:
         self._more = False
         self._ended = False
         self._timed_out = False
+        self._crash: Exception | None = None
         self._pending_status: ExecutionRecord | None = None
         self._woken = False
 
@@ -118,6 +119,9 @@ class OrchestratorWorkflow:
             self._describe(interpreter)
             await workflow.wait_condition(lambda: self._woken)
             self._woken = False
+            if self._crash:
+                # A bug: the workflow task fails, and Temporal repeats it until a worker has the mended code.
+                raise self._crash
 
     def _start_ready(self, interpreter: Interpreter) -> None:
         for key, waiting in self._state.waiting.items():
@@ -161,9 +165,11 @@ class OrchestratorWorkflow:
     ) -> None:
         try:
             result = await handle
-        except ActivityError as error:
+        except FailureError as error:
+            if is_cancelled_exception(error):
+                raise
             # The store is out of reach for longer than a local activity may take: ordinary ones wait for it.
-            workflow.logger.warning("recording is delayed: %s", error.cause)
+            workflow.logger.warning("recording is delayed: %s", error.cause or error)
             self._local = False
             self._give_back(tasks)
             self._state.journal[:0] = journal
@@ -285,7 +291,10 @@ class OrchestratorWorkflow:
 
     def _may_continue_as_new(self) -> bool:
         busy = [key for key in self._working if key != "deadline" and not self._sleeps(key)]
-        return workflow.info().is_continue_as_new_suggested() and not busy and not self._pending_status
+        return self._wants_new_run() and not busy and not self._pending_status
+
+    def _wants_new_run(self) -> bool:
+        return workflow.info().is_continue_as_new_suggested()
 
     def _sleeps(self, key: str) -> bool:
         waiting = self._state.waiting.get(key)
@@ -293,7 +302,7 @@ class OrchestratorWorkflow:
 
     def _draining(self) -> bool:
         info = workflow.info()
-        if not info.is_continue_as_new_suggested():
+        if not self._wants_new_run():
             return False
         return info.get_current_history_length() > DRAIN * 4096 or info.get_current_history_size() > DRAIN * 4 << 20
 
@@ -345,6 +354,9 @@ class OrchestratorWorkflow:
         async def tracked() -> None:
             try:
                 await work
+            except Exception as error:
+                if not is_cancelled_exception(error):
+                    self._crash = error
             finally:
                 del self._working[key]
                 self._woken = True

@@ -1,0 +1,97 @@
+"""Records the histories that every later version must still replay: `python -m tests.histories.record [NAME…]`.
+
+An existing history is never replaced: a change that can't replay it needs `workflow.patched`, or a new name here.
+"""
+
+import asyncio
+import sys
+from pathlib import Path
+
+from temporalio.client import WorkflowHandle
+
+from temporal.client import Runs, connect
+from temporal.dev_server import DevServer
+from tests.graphs import flow, javascript, sets, transforms, trigger, workflow
+from tests.temporal.features import FEATURES
+from tests.temporal.harness import Engine, engine
+from tests.temporal.test_workflow import CHILD
+
+FOLDER = Path(__file__).parent
+# Temporal suggests to continue as new after so few events, so that a short run shows it.
+SHORT_HISTORIES = ("limit.historyCount.suggestContinueAsNew=40",)
+
+
+async def _steered(engine: Engine) -> dict[str, WorkflowHandle]:
+    """Runs that need somebody from outside, or other workflows."""
+    sleepy = [trigger(), flow("Wait", "WAIT", mode="duration", duration="1h")]
+    canceled = await engine.start(workflow("canceled", sleepy, "Start -> Wait"))
+    spinning = [trigger(), javascript("Spin", "while (true) {}")]
+    canceled_activity = await engine.start(workflow("canceled_activity", spinning, "Start -> Spin"))
+    short = [trigger(), flow("Wait", "WAIT", mode="duration", duration="2s"), sets("After", done=True)]
+    paused = await engine.start(workflow("paused", short, "Start -> Wait", "Wait -> After"))
+    timed_out = await engine.start(workflow("timed_out", sleepy, "Start -> Wait", timeout="1s"))
+    engine.define(CHILD)
+    calling = [trigger(), flow("Call", "SUBWORKFLOW", workflow_id="child", each_item=True)]
+    parent = await engine.start(workflow("subworkflow", calling, "Start -> Call"), [{"n": 1}, {"n": 2}])
+    runs = Runs(engine.client)
+    await asyncio.sleep(1)
+    await runs.pause(paused.id)
+    await runs.cancel(canceled.id)
+    await runs.cancel(canceled_activity.id)
+    await asyncio.sleep(2)
+    await runs.resume(paused.id)
+    return {
+        "canceled": canceled,
+        "canceled_activity": canceled_activity,
+        "paused": paused,
+        "timed_out": timed_out,
+        "subworkflow": parent,
+    }
+
+
+async def _continued(engine: Engine) -> WorkflowHandle:
+    """A loop that goes on in a new run: the first run's history ends there."""
+    nodes = [
+        trigger(),
+        flow("Loop", "LOOP", mode="items"),
+        javascript("Body", "return items.map(i => ({n: i.n * 2}))"),
+        transforms("All", "aggregate", field="n", into="all"),
+    ]
+    edges = ("Start -> Loop", "Loop.body -> Body", "Body -> Loop", "Loop.done -> All")
+    handle = await engine.start(workflow("continued", nodes, *edges), [{"n": i} for i in range(12)])
+    await engine.failure(handle)
+    return engine.client.get_workflow_handle(handle.id, run_id=handle.first_execution_run_id)
+
+
+async def _store_away(engine: Engine) -> WorkflowHandle:
+    engine.executions.away = True
+    handle = await engine.start(FEATURES["effectful"].definition, {"n": 4})
+    await asyncio.sleep(2)
+    engine.executions.away = False
+    return handle
+
+
+async def record(names: list[str]) -> None:
+    """Runs what isn't recorded yet and keeps its history."""
+    server = DevServer(dynamic_config=SHORT_HISTORIES)
+    await server.start()
+    try:
+        client = await connect(target_host=server.address)
+        async with engine(client, "record") as running:
+            handles = {name: await running.start(f.definition, f.value) for name, f in FEATURES.items()}
+            handles |= await _steered(running)
+            handles["continued"] = await _continued(running)
+            handles["store_away"] = await _store_away(running)
+            for name, handle in handles.items():
+                file = FOLDER / f"{name}.json"
+                if name != "continued":
+                    await running.failure(handle)
+                if not file.exists() and (not names or name in names):
+                    file.write_text((await handle.fetch_history()).to_json())
+                    print("recorded", file.name)
+    finally:
+        await server.stop()
+
+
+if __name__ == "__main__":
+    asyncio.run(record(sys.argv[1:]))

@@ -1,0 +1,109 @@
+"""Runs workflows on a real Temporal server with the real activities, on ports kept in memory."""
+
+import json
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
+
+from activities.activities import Activities
+from activities.data import Data
+from activities.ports import Definition
+from nodes.expression.expressions import Expressions
+from nodes.factory import load
+from nodes.resources import Resources
+from nodes.sandbox.sandbox import Sandbox
+from orchestrator.compiler import compile_plan
+from orchestrator.definition import read
+from orchestrator.items import Items, Part
+from orchestrator.messages import RunResult
+from orchestrator.start import RunStart
+from orchestrator.validation import validate
+from temporal.client import Runs
+from temporal.worker import make_worker
+from temporal.workflow import OrchestratorWorkflow
+from tests.temporal.memory import MemoryDefinitions, MemoryExecutions, MemoryPayloads, Recorded
+
+CATALOGUE = load()
+
+
+def items(value: Any) -> Items:
+    """A run's input."""
+    given = value if isinstance(value, list) else [value]
+    text = json.dumps([{"json": one} for one in given])
+    return Items((Part(len(given), len(text), 0, text),))
+
+
+@dataclass
+class Engine:
+    """A worker with everything it needs, and what it recorded."""
+
+    client: Client
+    definitions: MemoryDefinitions
+    payloads: MemoryPayloads
+    executions: MemoryExecutions
+    resources: Resources
+    task_queue: str
+
+    def define(self, definition: dict[str, Any]) -> Definition:
+        """Keeps a workflow under its name."""
+        workflow = read(definition)
+        errors = [problem.message for problem in validate(workflow, CATALOGUE) if problem.severity == "ERROR"]
+        assert not errors, errors
+        made = Definition(workflow.name, workflow.name, 1, workflow, compile_plan(workflow, CATALOGUE))
+        self.definitions.by_id[workflow.name] = made
+        return made
+
+    async def start(
+        self, definition: dict[str, Any], value: Any = None, **start: Any
+    ) -> WorkflowHandle[Any, RunResult]:
+        """Starts a run at the first trigger."""
+        made = self.define(definition)
+        begin = next(node.name for node in made.plan.nodes if node.inputs == 0)
+        given: dict[str, Any] = {"mode": "MANUAL", "begin": begin, "use_pinned": True, "plan": made.plan, **start}
+        execution_id = str(uuid.uuid4())
+        name = made.workflow.name
+        run = RunStart(execution_id, name, name, name, 1, input=items({} if value is None else value), **given)
+        await Runs(self.client, self.task_queue).start(run)
+        return self.client.get_workflow_handle_for(OrchestratorWorkflow.run, execution_id)
+
+    async def run(self, definition: dict[str, Any], value: Any = None, **start: Any) -> dict[str, list[Any]]:
+        """The result of a run: the JSON of the items by node."""
+        return await self.result(await self.start(definition, value, **start))
+
+    async def result(self, handle: WorkflowHandle[Any, RunResult]) -> dict[str, list[Any]]:
+        """The result of a run that was started."""
+        result = await handle.result()
+        data = Data(self.payloads)
+        return {name: [item["json"] for item in await data.load(found)] for name, found in result.outputs.items()}
+
+    async def failure(self, handle: WorkflowHandle[Any, RunResult]) -> BaseException | None:
+        """Why a run failed."""
+        try:
+            await handle.result()
+        except WorkflowFailureError as error:
+            return error.cause
+        return None
+
+    def recorded(self, handle: WorkflowHandle[Any, Any]) -> Recorded:
+        """What was recorded of a run."""
+        return self.executions.of(handle.id)
+
+
+@asynccontextmanager
+async def engine(client: Client, task_queue: str) -> AsyncIterator[Engine]:
+    """An engine that works until it is left."""
+    definitions = MemoryDefinitions()
+    executions = MemoryExecutions(definitions)
+    payloads = MemoryPayloads()
+    resources = Resources(httpx.AsyncClient(), Sandbox(), Expressions())
+    activities = Activities(definitions, payloads, executions, CATALOGUE, resources)
+    try:
+        async with make_worker(client, activities.all(), task_queue=task_queue):
+            yield Engine(client, definitions, payloads, executions, resources, task_queue)
+    finally:
+        await resources.close()

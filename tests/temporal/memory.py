@@ -1,0 +1,125 @@
+"""The activities' ports kept in memory: what the workflow is tested against where PostgreSQL isn't the subject."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from activities.ports import (
+    Checkpoint,
+    ChildExecution,
+    Definition,
+    Definitions,
+    Executions,
+    Payloads,
+    StoreUnavailableError,
+)
+from orchestrator.items import Items
+from orchestrator.record import ExecutionRecord, NodeRecord, NodeStatus
+
+
+@dataclass
+class Recorded:
+    """What was recorded of one run."""
+
+    nodes: dict[tuple[str, int], NodeRecord] = field(default_factory=dict)
+    log: list[tuple[str, int, NodeStatus]] = field(default_factory=list)
+    execution: ExecutionRecord | None = None
+    failed_attempts: list[str] = field(default_factory=list)
+
+    def runs(self) -> dict[str, int]:
+        """How often each node ran."""
+        counts: dict[str, int] = {}
+        for node, _ in self.nodes:
+            counts[node] = counts.get(node, 0) + 1
+        return counts
+
+
+class MemoryDefinitions(Definitions):
+    """Versions by id; the id is the workflow's too."""
+
+    def __init__(self) -> None:
+        self.by_id: dict[str, Definition] = {}
+
+    async def get(self, version_id: str) -> Definition:
+        """The version."""
+        return self.by_id[version_id]
+
+
+class MemoryPayloads(Payloads):
+    """Bodies by hash."""
+
+    def __init__(self) -> None:
+        self.bodies: dict[str, bytes] = {}
+
+    async def put(self, execution_id: str, bodies: Sequence[bytes]) -> list[str]:
+        """Keeps the bodies."""
+        refs = [hashlib.sha256(body).hexdigest() for body in bodies]
+        self.bodies.update(zip(refs, bodies, strict=True))
+        return refs
+
+    async def get(self, refs: Sequence[str]) -> list[bytes]:
+        """The bodies."""
+        return [self.bodies[ref] for ref in refs]
+
+
+class MemoryExecutions(Executions):
+    """Runs by id; `away` makes every call fail as if the database were down."""
+
+    def __init__(self, definitions: MemoryDefinitions) -> None:
+        self.definitions = definitions
+        self.runs: dict[str, Recorded] = {}
+        self.checkpoints: dict[tuple[str, str, int], list[dict[str, Items]]] = {}
+        self.away = False
+
+    def of(self, execution_id: str) -> Recorded:
+        """What was recorded of a run."""
+        return self.runs.setdefault(execution_id, Recorded())
+
+    async def record(
+        self, execution_id: str, nodes: Sequence[NodeRecord], execution: ExecutionRecord | None = None
+    ) -> None:
+        """Keeps the latest state of each node run."""
+        self._check()
+        run = self.of(execution_id)
+        for record in nodes:
+            run.nodes[record.node, record.run_index] = record
+            run.log.append((record.node, record.run_index, record.status))
+            if record.failed_attempt:
+                run.failed_attempts.append(record.failed_attempt.message)
+        run.execution = execution or run.execution
+
+    async def create_child(
+        self,
+        execution_id: str,
+        parent_execution_id: str,
+        workflow_id: str,
+        mode: str,
+        trigger_subtype: str,
+        at: datetime,
+    ) -> ChildExecution:
+        """A run of a version that a test defined."""
+        self._check()
+        definition = self.definitions.by_id.get(workflow_id)
+        if definition is None:
+            raise LookupError(workflow_id)
+        begin = next(node.name for node in definition.plan.nodes if node.subtype == trigger_subtype)
+        self.of(execution_id)
+        return ChildExecution(execution_id, workflow_id, workflow_id, definition.workflow.name, 1, begin)
+
+    async def load_checkpoint(self, execution_id: str, node: str, run_index: int) -> Checkpoint:
+        """What earlier attempts finished."""
+        self._check()
+        outputs = self.checkpoints.get((execution_id, node, run_index), [])
+        return Checkpoint(tuple(outputs), len(self.of(execution_id).failed_attempts))
+
+    async def save_checkpoint(
+        self, execution_id: str, node: str, run_index: int, item: int, outputs: dict[str, Items]
+    ) -> None:
+        """Notes that an item is done."""
+        self._check()
+        self.checkpoints.setdefault((execution_id, node, run_index), []).append(outputs)
+
+    def _check(self) -> None:
+        if self.away:
+            raise StoreUnavailableError("the store is away")
