@@ -18,7 +18,7 @@ from tests.temporal.test_workflow import CHILD
 
 FOLDER = Path(__file__).parent
 # Temporal suggests to continue as new after so few events, so that a short run shows it.
-SHORT_HISTORIES = ("limit.historyCount.suggestContinueAsNew=40",)
+SHORT_HISTORIES = ("limit.historyCount.suggestContinueAsNew=60",)
 
 
 async def _steered(engine: Engine) -> dict[str, WorkflowHandle]:
@@ -58,9 +58,10 @@ async def _continued(engine: Engine) -> WorkflowHandle:
         transforms("All", "aggregate", field="n", into="all"),
     ]
     edges = ("Start -> Loop", "Loop.body -> Body", "Body -> Loop", "Loop.done -> All")
-    handle = await engine.start(workflow("continued", nodes, *edges), [{"n": i} for i in range(12)])
+    handle = await engine.start(workflow("continued", nodes, *edges), [{"n": i} for i in range(40)])
+    first_run = (await handle.describe()).run_id
     await engine.failure(handle)
-    return engine.client.get_workflow_handle(handle.id, run_id=handle.first_execution_run_id)
+    return engine.client.get_workflow_handle(handle.id, run_id=first_run)
 
 
 async def _store_away(engine: Engine) -> WorkflowHandle:
