@@ -1,0 +1,1 @@
+"""The catalogue: what each step does, one file per subtype, one folder per family."""

@@ -1,0 +1,1 @@
+"""The operations of DATA_TRANSFORMATION: each is a model of its parameters that can be applied to items."""

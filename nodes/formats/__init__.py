@@ -1,0 +1,1 @@
+"""Text and file formats that items are read from and written to."""

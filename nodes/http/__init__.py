@@ -1,0 +1,1 @@
+"""How nodes speak HTTP: one client, one way to send, one reading of what went wrong."""
