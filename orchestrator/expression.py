@@ -12,6 +12,7 @@ MAX_EXPRESSION = 64 * 1024
 MAX_EXPRESSIONS = 1000  # in one text
 _PICKS = frozenset({"all", "first", "last", "item"})
 _PLAIN_ROOTS = frozenset({"$trigger", "$vars", "$execution", "$workflow", "$itemIndex", "$runIndex"})
+_UNREADABLE = re.compile("[\0\ud800-\udfff]")
 _IDENTIFIER = re.compile(r"[A-Za-z_$][\w$]*\Z")
 
 
@@ -163,6 +164,10 @@ def _read(text: str, start: int) -> tuple[Expression, int]:
     if not tokens:
         raise TemplateError("the expression is empty; write something between {{ and }}", start)
     source = text[start:end]
+    unreadable = _UNREADABLE.search(source)
+    if unreadable:
+        message = "the expression holds a NUL character or half of a surrogate pair; remove it"
+        raise TemplateError(message, start + unreadable.start())
     roots = frozenset(token.value for token in tokens if token.kind == "name")
     references = tuple(_references(tokens))
     path = _Cursor(tokens).path()

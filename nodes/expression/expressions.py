@@ -1,36 +1,25 @@
 """Resolves a node's parameters for its items, in Python where that is enough and else in a worker process."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from nodes.expression.errors import ExpressionError
+from nodes.expression.evaluation import MAX_OUTPUT, Evaluation, Failure, wall
 from nodes.expression.request import Request
 from nodes.expression.scope import NOT_PLAIN, Scope, look_up
 from nodes.expression.text import as_text
 from nodes.sandbox.pool import Pool
-from nodes.sandbox.process import Isolation, Program, SandboxUnavailable, WorkerDied, WorkerOverflow, WorkerTimeout
-from orchestrator.exact_json import NotJson, loads
+from nodes.sandbox.process import Isolation, Program, WorkerDied, WorkerOverflow, WorkerTimeout
+from orchestrator.exact_json import NotJson
 from orchestrator.expression import Expression, Template, TemplateError, join, parse
-
-MAX_OUTPUT = 64 << 20
-MAX_STUCK = 3  # items that reach a limit before the rest isn't tried any more
-
-
-@dataclass(frozen=True, slots=True)
-class _Failure:
-    """Why an expression has no value."""
-
-    message: str
-    limit: bool
 
 
 class _Unresolved(Exception):
     """Carries a failure up to the item it belongs to."""
 
-    def __init__(self, parameter: str, failure: _Failure) -> None:
+    def __init__(self, parameter: str, failure: Failure) -> None:
         self.parameter = parameter
         self.failure = failure
 
@@ -72,7 +61,7 @@ class Expressions:
         try:
             async with self._pool.worker() as worker:
                 worker.send(request)
-                answers = await worker.receive(5 * self._wall(), MAX_OUTPUT)
+                answers = await worker.receive(5 * wall(self._timeout), MAX_OUTPUT)
         except (WorkerTimeout, WorkerDied, WorkerOverflow):
             if len(sources) == 1:
                 return ["the expression is too complex to be compiled"]
@@ -87,10 +76,6 @@ class Expressions:
     async def close(self) -> None:
         """End the worker processes."""
         await self._pool.close()
-
-    def _wall(self) -> float:
-        # The engine counts processor time; this only ends what the engine can't interrupt.
-        return 3 * self._timeout + 2
 
     async def _values(
         self, expressions: list[Expression], scope: Scope, indexes: Sequence[int]
@@ -107,7 +92,8 @@ class Expressions:
                 else:
                     values[expression.source, index] = value
         if hard:
-            await self._run(list(hard.values()), scope, indexes, values)
+            # Those that are the same for all items come first: no limit that another reaches stops them.
+            await self._run(sorted(hard.values(), key=lambda found: found.per_item), scope, indexes, values)
         return values
 
     async def _run(
@@ -120,75 +106,17 @@ class Expressions:
         try:
             request = Request.to_resolve(expressions, scope, indexes, seconds=self._timeout, memory=self._memory)
         except NotJson as error:
-            failure = _Failure(f"the data isn't JSON: {error}", False)
+            failure = Failure(f"the data isn't JSON: {error}", False)
             outcomes = {index: [failure] * len(expressions) for index in indexes}
         except OverflowError as error:
-            outcomes = {index: [_Failure(str(error), True)] * len(expressions) for index in indexes}
+            outcomes = {index: [Failure(str(error), True)] * len(expressions) for index in indexes}
         else:
-            outcomes = await self._exchange(request, list(dict.fromkeys(indexes)), len(expressions))
+            evaluation = Evaluation(self._pool, request, list(dict.fromkeys(indexes)), timeout=self._timeout)
+            outcomes = await evaluation.run()
         for position, expression in enumerate(expressions):
             for index in indexes:
                 source = indexes[0] if not expression.per_item else index
                 values.setdefault((expression.source, index), outcomes[source][position])
-
-    async def _exchange(self, request: Request, indexes: list[int], count: int) -> dict[int, list[Any]]:
-        outcomes: dict[int, list[Any]] = {}
-        stuck = 0
-        while len(outcomes) < len(indexes):
-            rest = indexes[len(outcomes) :]
-            if stuck >= MAX_STUCK:
-                failure = _Failure(f"not tried, because {stuck} items reached a limit before", True)
-                return outcomes | {index: [failure] * count for index in rest}
-            try:
-                async with self._pool.worker() as worker:
-                    worker.send(request.frame(rest, first=indexes[0]))
-                    for index in rest:
-                        (answer,) = await worker.receive(self._wall() + request.size / 2e6, MAX_OUTPUT)
-                        _ask_for_zone(answer, request)
-                        outcomes[index] = _read(answer, count, request)
-                        stuck += any(isinstance(found, _Failure) and found.limit for found in outcomes[index])
-                        if stuck >= MAX_STUCK:
-                            break
-                    if stuck:
-                        raise _Spent
-            except _Spent:
-                continue
-            except _ZoneWanted as wanted:
-                request = request.with_zone(wanted.zone)
-                continue
-            except WorkerTimeout:
-                failure = _Failure(f"the expression took longer than {self._timeout:g} s", True)
-            except WorkerDied:
-                if self._pool.closed:
-                    raise SandboxUnavailable("the expressions were closed while one ran") from None
-                failure = _Failure("the expression brought its process down", True)
-            except WorkerOverflow:
-                failure = _Failure(f"the result is larger than {MAX_OUTPUT >> 20} MiB", True)
-            else:
-                continue
-            outcomes[indexes[len(outcomes)]] = [failure] * count
-            stuck += 1
-        return outcomes
-
-
-class _Spent(Exception):
-    """An expression has reached a limit; whatever that left behind goes with its process."""
-
-
-class _ZoneWanted(Exception):
-    """An expression needs the table of a time zone."""
-
-    def __init__(self, zone: str) -> None:
-        super().__init__()
-        self.zone = zone
-
-
-def _ask_for_zone(answer: bytes, request: Request) -> None:
-    for outcome in answer.split(b"\0") if b"z" in answer else ():
-        if outcome[:1] == b"z":
-            zone = loads(outcome[1:])
-            if zone not in request.header["zones"]:
-                raise _ZoneWanted(zone)
 
 
 def program() -> Program:
@@ -211,7 +139,7 @@ def _templates(parameters: Any) -> dict[str, tuple[str, Template]]:
                 try:
                     found[value] = (path, parse(value))
                 except TemplateError as error:
-                    raise _Unresolved(path, _Failure(str(error), error.limit)) from None
+                    raise _Unresolved(path, Failure(str(error), error.limit)) from None
         elif isinstance(value, Mapping):
             stack.extend([(join(path, key), child) for key, child in value.items()][::-1])
         elif isinstance(value, list | tuple):
@@ -222,21 +150,6 @@ def _templates(parameters: Any) -> dict[str, tuple[str, Template]]:
 def _expressions(templates: Iterable[tuple[str, Template]]) -> list[Expression]:
     found = (expression for _, template in templates for expression in template.expressions)
     return list({expression.source: expression for expression in found}.values())
-
-
-def _read(answer: bytes, count: int, request: Request) -> list[Any]:
-    found: list[Any] = []
-    for outcome in answer.split(b"\0"):
-        if outcome[:1] == b"v":
-            try:
-                found.append(request.exact.restore(loads(outcome[1:])))
-            except NotJson as error:
-                found.append(_Failure(f"the result isn't JSON: {error}", "deeper" in error.message))
-        elif outcome:
-            found.append(_Failure(loads(outcome[1:]), outcome[:1] == b"l"))
-        else:
-            found.append(None)
-    return found + [found[-1]] * (count - len(found))
 
 
 def _build(
@@ -275,12 +188,12 @@ def _fill(template: Template, values: Mapping[tuple[str, int], Any], index: int,
         try:
             parts.append(as_text(value))
         except NotJson as error:
-            raise _Unresolved(path, _Failure(f"the data isn't JSON: {error}", False)) from None
+            raise _Unresolved(path, Failure(f"the data isn't JSON: {error}", False)) from None
     return "".join(parts)
 
 
 def _value(value: Any, path: str) -> Any:
-    if isinstance(value, _Failure):
+    if isinstance(value, Failure):
         raise _Unresolved(path, value)
     return value
 

@@ -51,30 +51,35 @@ class Request:
         memory: int,
     ) -> "Request":
         """Gather the data; NotJson if it isn't JSON, OverflowError if it is too much."""
-        roots = frozenset[str]().union(*(expression.roots for expression in expressions))
         data = _Data()
         data.add_input(expressions, scope, indexes)
         for slot, name in enumerate(dict.fromkeys(name for found in expressions for name in found.nodes)):
             data.add_node(slot, name, expressions, scope, indexes)
-        identity = f"{scope.execution.get('id')}/{scope.run_index}/{scope.now.timestamp()}"
-        zone = zones.name_of(scope.now.tzinfo)
         header = {
             "op": "resolve",
             "sources": [[found.source, sorted(found.roots), not found.per_item] for found in expressions],
-            "now": int(scope.now.timestamp() * 1000),
-            "facts": {root: data.fact(scope, root) for root in _FACTS if root in roots},
+            "facts": {root: data.fact(scope, root) for root in _FACTS if any(root in e.roots for e in expressions)},
             "nodes": data.nodes,
             "items": data.places,
-            "clock": any(found.uses_time for found in expressions),
-            "zone": zone,
-            "zones": zones.named_in([f"'{zone}'", *(found.source for found in expressions)]),
             "deep": any(found.may_change for found in expressions),
-            "seed": zlib.crc32(identity.encode()),
             "seconds": seconds,
             # A text takes up to four bytes a character in the engine, and its value as much again.
             "memory": memory + 8 * data.size,
         }
-        return cls(header, tuple(data.texts), data.size, data.exact)
+        return cls(header | _time(expressions, scope), tuple(data.texts), data.size, data.exact)
+
+
+def _time(expressions: Sequence[Expression], scope: Scope) -> dict[str, Any]:
+    """What stands for the clock and for chance, so that every attempt sees the same."""
+    zone = zones.name_of(scope.now.tzinfo)
+    identity = f"{scope.execution.get('id')}/{scope.run_index}/{scope.now.timestamp()}"
+    return {
+        "now": int(scope.now.timestamp() * 1000),
+        "seed": zlib.crc32(identity.encode()),
+        "clock": any(found.uses_time for found in expressions),
+        "zone": zone,
+        "zones": zones.named_in([f"'{zone}'", *(found.source for found in expressions)]),
+    }
 
 
 class _Data:

@@ -44,7 +44,9 @@ class Engine:
         """One frame for each item: its outcomes, in the order of the sources."""
         header = json.loads(request[0])
         if header["op"] == "check":
-            yield [check(source).encode() for source in header["sources"]]
+            context = _quickjs.Context()
+            context.set_max_stack_size(STACK)
+            yield [check(context, source).encode() for source in header["sources"]]
             return
         texts = [piece.decode() for piece in request[1:]]
         realm = None
@@ -149,11 +151,9 @@ def wrap(source: str) -> str:
     return f"(function(){{'use strict';return ({','.join(NAMES)})=>(\n{source}\n)}})"
 
 
-def check(source: str) -> str:
+def check(context: Any, source: str) -> str:
     """The syntax error of a source, or nothing. Nothing of it runs: each script throws before it begins."""
     for before, after in (("(", ")"), ("[", "]")):
-        context = _quickjs.Context()
-        context.set_max_stack_size(STACK)
         head = f"throw null;(function(){{'use strict';return ({','.join(NAMES)})=>{before}"
         script = f"{head}\n{source}\n{after}}})"
         try:

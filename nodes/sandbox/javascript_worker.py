@@ -64,12 +64,11 @@ class Engine:
 
 
 def _run(context: Any, call: Any, header: dict[str, Any], variables: str) -> list[bytes]:
-    seconds = header["seconds"]
     before, after = (part.format(names=",".join(header["names"])) for part in _BODIES[0])
     code = context.eval("\n" * (FIRST_LINE - 2) + before + header["code"] + after)
     context.set_memory_limit(header["memory"])
-    context.set_time_limit(seconds)
-    end = time.process_time() + seconds
+    context.set_time_limit(header["seconds"])
+    end = time.process_time() + header["seconds"]
     try:
         call("run")(code, variables, FIRST_LINE)
         jobs = 0
@@ -78,24 +77,28 @@ def _run(context: Any, call: Any, header: dict[str, Any], variables: str) -> lis
             if jobs > MAX_JOBS or time.process_time() > end:
                 raise _quickjs.JSException("InternalError: interrupted")
         context.set_time_limit(max(end - time.process_time(), 0.1))
-        kind = call("kind")()
-        if call("printed")() > MAX_PRINTED:
-            message = f"the code printed more than {MAX_PRINTED >> 20} MiB"
-            return _failure("l", {"message": message, "limit": "output"}, call)
-        if not kind:
-            message = "the code waits for something that never happens; there are no timers and no network"
-            return _failure("e", {"message": message, "line": 0}, call)
-        if kind == "v":
-            result = call("result")().encode()
-            if len(result) > header["max_result"]:
-                message = f"the result is larger than {header['max_result']} bytes"
-                return _failure("l", {"message": message, "limit": "output"}, call)
-            return [b"v", b"{}", _log(call), result]
-        details = {"message": json.loads(call("message")()), "line": call("line")()}
-        return _failure(kind, details | ({"limit": _exhausted(details["message"])} if kind == "l" else {}), call)
+        return _outcome(call, header["max_result"])
     except (_quickjs.JSException, _quickjs.StackOverflow) as error:
         context.set_time_limit(1.0)
         return _failure("l", _limit(str(error), header), call)
+
+
+def _outcome(call: Any, max_result: int) -> list[bytes]:
+    kind = call("kind")()
+    if call("printed")() > MAX_PRINTED:
+        message = f"the code printed more than {MAX_PRINTED >> 20} MiB"
+        return _failure("l", {"message": message, "limit": "output"}, call)
+    if not kind:
+        message = "the code waits for something that never happens; there are no timers and no network"
+        return _failure("e", {"message": message, "line": 0}, call)
+    if kind == "v":
+        result = call("result")().encode()
+        if len(result) > max_result:
+            message = f"the result is larger than {max_result} bytes"
+            return _failure("l", {"message": message, "limit": "output"}, call)
+        return [b"v", b"{}", _log(call), result]
+    details = {"message": json.loads(call("message")()), "line": call("line")()}
+    return _failure(kind, details | ({"limit": _exhausted(details["message"])} if kind == "l" else {}), call)
 
 
 def _failure(kind: str, details: dict[str, Any], call: Any) -> list[bytes]:
@@ -125,9 +128,9 @@ def _limit(text: str, header: dict[str, Any]) -> dict[str, Any]:
 
 def check(code: str, names: list[str]) -> dict[str, Any] | None:
     """The syntax error of a function's body, or None. Nothing of it runs: each script throws first."""
+    context = _quickjs.Context()
+    context.set_max_stack_size(STACK)
     for opening, closing in _BODIES:
-        context = _quickjs.Context()
-        context.set_max_stack_size(STACK)
         before = "throw null;" + opening.format(names=",".join(names))
         try:
             context.eval(before + code + closing.format())

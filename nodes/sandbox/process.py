@@ -91,6 +91,8 @@ class Worker:
             reason = answer[1].decode("utf-8", "replace") if len(answer) > 1 else "no reason given"
             raise SandboxUnavailable(f"the sandbox's process did not start: {reason}")
         self.boundaries = tuple(json.loads(answer[1]))
+        # It lives on in its folder, in which nothing can be made any more.
+        shutil.rmtree(self._folder, ignore_errors=True)
 
     def send(self, pieces: Sequence[bytes]) -> None:
         """Hand over a request; `receive` waits for it to be taken, too."""
@@ -153,6 +155,7 @@ def _start(program: Program, wrapped: bool) -> Worker:
     # From the event loop's own thread: the kernel ends a worker when the thread that started it ends.
     ours, theirs = socket.socketpair()
     folder = Path(tempfile.mkdtemp(prefix="sandbox-"))
+    folder.chmod(0o755)  # the worker may be another user by the time it goes there
     try:
         process = subprocess.Popen(
             _command(program, theirs.fileno(), folder, wrapped),

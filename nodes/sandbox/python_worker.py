@@ -100,30 +100,36 @@ class Engine:
             with self._session(header["seconds"], header["memory"]) as session:
                 session.feed_run(PRELUDE)
                 value = session.feed_run(body.text, inputs=inputs, print_callback=keep)
-            result = dumps(value)
         except monty.MontyCrashedError as error:
             if log.overflow:
-                return _frame("l", {"message": log.overflow, "limit": "output"}, log)
+                return _limit("output", log.overflow, log)
             if error.timed_out:
-                return _frame("l", {"message": _reached("time", header), "limit": "time"}, log)
+                return _limit("time", _reached("time", header), log)
             os._exit(1)  # the parent starts another worker
         except monty.MontySyntaxError as error:
             return _frame("s", _place(error, body), log)
         except monty.MontyError as error:
             return _frame(*_failure(error, header, body), log)
-        except NotJson as error:
-            kind = "l" if "deeper" in error.message else "e"
-            message = f"the result isn't JSON: {error}"
-            return _frame(kind, {"message": message, "limit": "depth"}, log)
-        except MemoryError:
-            message = f"the code used more than {header['memory'] >> 20} MiB"
-            return _frame("l", {"message": message, "limit": "memory"}, log)
-        except RecursionError:
-            return _frame("l", {"message": "the result is nested too deeply", "limit": "depth"}, log)
-        if len(result) > header["max_result"]:
-            message = f"the result is larger than {header['max_result']} bytes"
-            return _frame("l", {"message": message, "limit": "output"}, log)
-        return _frame("v", {}, log, result)
+        return _written(value, header, log)
+
+
+def _written(value: Any, header: dict[str, Any], log: Log) -> list[bytes]:
+    try:
+        result = dumps(value)
+    except NotJson as error:
+        message = f"the result isn't JSON: {error}"
+        return _limit("depth", message, log) if "deeper" in error.message else _frame("e", {"message": message}, log)
+    except RecursionError:
+        return _limit("depth", "the result is nested too deeply", log)
+    except MemoryError:
+        return _limit("memory", _reached("memory", header), log)
+    if len(result) > header["max_result"]:
+        return _limit("output", f"the result is larger than {header['max_result']} bytes", log)
+    return _frame("v", {}, log, result)
+
+
+def _limit(limit: str, message: str, log: Log) -> list[bytes]:
+    return _frame("l", {"message": message, "limit": limit}, log)
 
 
 def _failure(error: monty.MontyError, header: dict[str, Any], body: Body) -> tuple[str, dict[str, Any]]:

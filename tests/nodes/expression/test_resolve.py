@@ -225,6 +225,20 @@ async def test_one_stuck_item_does_not_take_the_others_along(expressions: Expres
     assert found[1].limit
 
 
+async def test_a_stuck_item_leaves_what_is_the_same_for_all(expressions: Expressions) -> None:
+    scope = Scope(items=[item(n=n) for n in range(3)], now=NOW, vars={"a": 1})
+    tree = ["{{ $json.n === 0 ? (() => { for (;;); })() : $json.n }}", "{{ $vars.a + 1 }}"]
+    found = await expressions.resolve(tree, scope, range(3))
+    assert found[1:] == [[1, 2], [2, 2]]
+
+
+async def test_zones_that_only_the_data_names(expressions: Expressions) -> None:
+    zones = ["Asia/Tokyo", "America/Lima", "Asia/Tokyo", "Europe/Paris"]
+    scope = Scope(items=[item(zone=zone) for zone in zones], now=NOW)
+    found = await expressions.resolve("{{ $now.setZone($json.zone).toFormat('HH z') }}", scope, range(4))
+    assert found == ["07 Asia/Tokyo", "17 America/Lima", "07 Asia/Tokyo", "23 Europe/Paris"]
+
+
 async def test_many_stuck_items_are_given_up(expressions: Expressions) -> None:
     scope = Scope(items=[item(n=n) for n in range(50)], now=NOW)
     async with asyncio.timeout(15):

@@ -42,7 +42,6 @@ async def test_a_process_is_limited(question: str, answer: str) -> None:
     assert found == answer or (question == "fork" and found in ("BlockingIOError", "PermissionError"))
 
 
-@pytest.mark.skipif(not LINUX, reason="namespaces are Linux's")
 async def test_a_process_sees_no_network_and_no_files() -> None:
     worker = await launch(PROBE, "process")
     boundaries = worker.boundaries

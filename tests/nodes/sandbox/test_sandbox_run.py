@@ -3,6 +3,8 @@
 import asyncio
 import os
 import signal
+import subprocess
+import sys
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -300,3 +302,32 @@ async def test_a_wrong_input_is_an_error(sandbox: Sandbox) -> None:
         await run(sandbox, "python", "return 1", {"items": [{"x": float("nan")}]})
     with pytest.raises(ValueError, match="variable"):
         await run(sandbox, "python", "return 1", {"x; y": 1})
+
+
+ORPHANS = """
+import asyncio
+from nodes.sandbox.sandbox import Sandbox
+async def main():
+    sandbox = Sandbox(processes=1, isolation="process")
+    await sandbox.start()
+    jobs = [("python", "while True: pass"), ("javascript", "while (true);")]
+    calls = [sandbox.run(language, code, {"items": []}, timeout=60, memory_mb=64) for language, code in jobs]
+    work = asyncio.gather(*calls)
+    await asyncio.sleep(0.5)
+    print("busy", flush=True)
+    await work
+asyncio.run(main())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a busy process ends with its time limit only")
+def test_no_process_outlives_ours() -> None:
+    process = subprocess.Popen([sys.executable, "-c", ORPHANS], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "busy\n"
+    started = psutil.Process(process.pid).children(recursive=True)
+    assert len(started) >= 3
+    process.kill()
+    process.communicate()
+    _, alive = psutil.wait_procs(started, timeout=5)
+    assert [child for child in alive if child.status() != psutil.STATUS_ZOMBIE] == []

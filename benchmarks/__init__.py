@@ -1,0 +1,1 @@
+"""Measurements of the engine beside bare Temporal: `make bench`."""

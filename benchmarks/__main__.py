@@ -1,0 +1,185 @@
+"""`make bench`: starts the dev stack and the peers' worker, measures both in turns, prints ratios, writes JSON."""
+
+import asyncio
+import json
+import re
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc.aio
+from rich.console import Console
+from rich.table import Table
+from temporalio.client import Client
+
+from benchmarks.subjects import Ours, Peers, Run, effectful, fan, linear
+
+ROUNDS = 40
+WARM_UP = 5
+CONCURRENT = 100
+RUNS_AT_ONCE = 400
+RESULTS = Path(__file__).parent / "results"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One figure: ours and a peer's in the same unit, and what their ratio should be."""
+
+    name: str
+    unit: str
+    ours: float
+    peer: str
+    theirs: float
+    target: str
+    met: bool
+
+    @property
+    def ratio(self) -> float:
+        """Ours by theirs."""
+        return self.ours / self.theirs
+
+
+async def latencies(subjects: dict[str, Run], rounds: int = ROUNDS) -> dict[str, float]:
+    """The median of each subject's run, in milliseconds; they take turns, so that all see the same machine."""
+    times: dict[str, list[float]] = {name: [] for name in subjects}
+    for turn in range(WARM_UP + rounds):
+        for name, run in subjects.items():
+            began = time.perf_counter()
+            await run()
+            if turn >= WARM_UP:
+                times[name].append((time.perf_counter() - began) * 1000)
+    return {name: statistics.median(found) for name, found in times.items()}
+
+
+async def throughput(run: Run) -> float:
+    """Runs a second with CONCURRENT of them under way."""
+    left = iter(range(RUNS_AT_ONCE))
+
+    async def lane() -> None:
+        for _ in left:
+            await run()
+
+    began = time.perf_counter()
+    await asyncio.gather(*(lane() for _ in range(CONCURRENT)))
+    return RUNS_AT_ONCE / (time.perf_counter() - began)
+
+
+async def throughputs(subjects: dict[str, Run]) -> dict[str, float]:
+    """The median of three interleaved rounds each."""
+    found: dict[str, list[float]] = {name: [] for name in subjects}
+    for _ in range(3):
+        for name, run in subjects.items():
+            found[name].append(await throughput(run))
+    return {name: statistics.median(values) for name, values in found.items()}
+
+
+async def measure(ours: Ours, peers: Peers) -> list[Row]:
+    """Every figure."""
+    five = await ours.subject("five", linear(5))
+    twenty = await ours.subject("twenty", linear(20))
+    ms = await latencies(
+        {
+            "floor": peers.floor(),
+            "five": five,
+            "twenty": twenty,
+            "fan": await ours.subject("fan", fan(10)),
+            "by hand 5": peers.chain(5),
+            "by hand 20": peers.chain(20),
+            "by hand fan": peers.fan(10),
+        }
+    )
+    steps = await latencies(
+        {
+            "none": await ours.subject("no effect", effectful(0)),
+            "ten": await ours.subject("ten effects", effectful(10)),
+            "by hand none": peers.chain(0),
+            "by hand ten": peers.chain(10),
+        }
+    )
+    node = (steps["ten"] - steps["none"]) / 10
+    activity = (steps["by hand ten"] - steps["by hand none"]) / 10
+    long = await latencies(
+        {
+            "hundred": await ours.subject("hundred", linear(100)),
+            "three hundred": await ours.subject("three hundred", linear(300)),
+        },
+        rounds=10,
+    )
+    rate = await throughputs({"five": five, "floor": peers.floor(), "by hand 5": peers.chain(5)})
+    return [
+        at_most("5 pure nodes", "ms", ms["five"], "empty workflow", ms["floor"], 1.3),
+        at_most("20 pure nodes", "ms", ms["twenty"], "empty workflow", ms["floor"], 1.5),
+        at_most("5 pure nodes", "ms", ms["five"], "by hand", ms["by hand 5"], 0.4),
+        at_most("20 pure nodes", "ms", ms["twenty"], "by hand", ms["by hand 20"], 0.15),
+        Row("1 → 10 → merge", "ms", ms["fan"], "by hand", ms["by hand fan"], "-", met=True),
+        at_most("one effectful node", "ms", node, "by hand", activity, 1.15),
+        at_most("300 nodes, each", "ms", long["three hundred"] / 300, "100 nodes, each", long["hundred"] / 100, 1.1),
+        at_least("5 pure nodes, 100 at once", "runs/s", rate["five"], "empty workflow", rate["floor"], 0.7),
+        Row("5 pure nodes, 100 at once", "runs/s", rate["five"], "by hand", rate["by hand 5"], "-", met=True),
+    ]
+
+
+def at_most(name: str, unit: str, ours: float, peer: str, theirs: float, target: float) -> Row:
+    """A figure whose ratio should be small."""
+    return Row(name, unit, ours, peer, theirs, f"≤ {target}", met=ours / theirs <= target)
+
+
+def at_least(name: str, unit: str, ours: float, peer: str, theirs: float, target: float) -> Row:
+    """A figure whose ratio should be large."""
+    return Row(name, unit, ours, peer, theirs, f"≥ {target}", met=ours / theirs >= target)
+
+
+@asynccontextmanager
+async def process(*command: str, ready: str) -> AsyncIterator[str]:
+    """A program, with what it printed up to the line that says `ready`; stopped at the end."""
+    pipe = asyncio.subprocess.PIPE
+    started = await asyncio.create_subprocess_exec(*command, stdout=pipe)
+    assert started.stdout
+    printed = ""
+    try:
+        while not re.search(ready, printed):
+            line = await started.stdout.readline()
+            if not line:
+                raise RuntimeError(f"{command} ended: {printed}")
+            printed += line.decode()
+        yield printed
+    finally:
+        if started.returncode is None:
+            started.terminate()
+        await started.communicate()
+
+
+def show(rows: Sequence[Row]) -> None:
+    """The table."""
+    table = Table("what", "ours", "beside", "theirs", "unit", "ratio", "target", "met")
+    for row in rows:
+        met = "" if row.target == "-" else ("yes" if row.met else "NO")
+        figures = (f"{row.ours:.1f}", row.peer, f"{row.theirs:.1f}", row.unit, f"{row.ratio:.2f}")
+        table.add_row(row.name, *figures, row.target, met)
+    Console().print(table)
+
+
+async def main() -> None:
+    """Starts, measures, reports."""
+    with tempfile.TemporaryDirectory(prefix="orchestrator-bench-") as data:
+        stack = (sys.executable, "-m", "benchmarks.stack", "--data", data, "--grpc-port", "0", "--no-ui")
+        async with process(*stack, ready="Ctrl-C") as said:
+            addresses = dict(re.findall(r"^ +(API|Temporal) +(\S+)$", said, re.MULTILINE))
+            worker = (sys.executable, "-m", "benchmarks.peers", addresses["Temporal"])
+            async with process(*worker, ready="polling"), grpc.aio.insecure_channel(addresses["API"]) as channel:
+                client = await Client.connect(addresses["Temporal"])
+                rows = await measure(Ours(channel), Peers(client))
+    show(rows)
+    RESULTS.mkdir(exist_ok=True)
+    report = [{**row.__dict__, "ratio": row.ratio} for row in rows]
+    (RESULTS / "bench.json").write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n")
+    print(f"written to {RESULTS / 'bench.json'}")
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
