@@ -1,0 +1,205 @@
+"""`kill -9` of each process in the middle of a run: the run goes on, ends right, and no effect is done twice.
+
+Orders ─ Split ─ Loop ┬ body ─ Charge (POST) ─ back
+                      └ done ─ Total
+"""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import grpc.aio
+import pytest
+from google.protobuf.json_format import ParseDict
+from workflow_engine.v1 import execution_pb2, workflow_pb2, workflow_service_pb2, workflow_service_pb2_grpc
+
+from temporal.dev_server import DevServer, free_port
+from tests.graphs import flow, node, transforms, trigger, workflow
+
+ORCHESTRATOR = str(Path(sys.executable).with_name("orchestrator"))
+ORDERS = 12
+PATIENCE = 120
+
+
+class Shop:
+    """A service that charges an order once for each idempotency key, however often it is asked."""
+
+    def __init__(self) -> None:
+        self.requests: Counter[str] = Counter()
+        self.charged: dict[str, int] = {}
+        shop = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                order = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["order"]
+                key = self.headers["Idempotency-Key"]
+                time.sleep(0.3)
+                shop.requests[key] += 1
+                shop.charged.setdefault(key, order)
+                body = json.dumps({"order": order, "receipt": key}).encode()
+                self.send_response(200)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                with suppress(BrokenPipeError, ConnectionResetError):
+                    self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None:
+                """Nothing."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        """Where to charge."""
+        return f"http://127.0.0.1:{self.server.server_port}/charge"
+
+
+class Processes:
+    """An API server, a worker and Temporal, each a process of its own that can be killed and started again."""
+
+    def __init__(self, folder: Path, database_url: str) -> None:
+        self.grpc_port = free_port("127.0.0.1")
+        self.temporal_port = free_port("127.0.0.1")
+        self._folder = folder
+        self._environment = {
+            **os.environ,
+            "DATABASE_URL": database_url,
+            "TEMPORAL_ADDRESS": f"127.0.0.1:{self.temporal_port}",
+            "GRPC_HOST": "127.0.0.1",
+            "GRPC_PORT": str(self.grpc_port),
+        }
+        self.temporal = self._new_temporal()
+        self.roles: dict[str, subprocess.Popen[bytes]] = {}
+
+    async def start(self) -> None:
+        """Starts all three."""
+        await self.temporal.start()
+        self.start_role("serve")
+        self.start_role("worker")
+
+    def start_role(self, role: str) -> None:
+        """Starts the API server or the worker."""
+        log = (self._folder / f"{role}.log").open("ab")
+        self.roles[role] = subprocess.Popen([ORCHESTRATOR, role], env=self._environment, stdout=log, stderr=log)
+
+    async def kill(self, victim: str) -> None:
+        """`kill -9`, then a new process in its place."""
+        if victim == "temporal":
+            os.killpg(self.temporal.pid, signal.SIGKILL)
+            await self.temporal.died()
+            self.temporal = self._new_temporal()
+            await self.temporal.start()
+            return
+        self.roles[victim].kill()
+        self.roles[victim].wait()
+        self.start_role(victim)
+
+    async def stop(self) -> None:
+        """Stops all three."""
+        for process in self.roles.values():
+            process.terminate()
+        for process in self.roles.values():
+            process.wait(timeout=60)
+        await self.temporal.stop()
+
+    def _new_temporal(self) -> DevServer:
+        return DevServer(
+            database=self._folder / "temporal.db", log=self._folder / "temporal.log", port=self.temporal_port
+        )
+
+
+@pytest.fixture
+def shop() -> Iterator[Shop]:
+    opened = Shop()
+    yield opened
+    opened.server.shutdown()
+
+
+@pytest.fixture
+async def processes(tmp_path: Path, postgres_url: str) -> AsyncIterator[Processes]:
+    started = Processes(tmp_path, postgres_url)
+    await started.start()
+    yield started
+    await started.stop()
+
+
+def _definition(url: str) -> workflow_pb2.Workflow:
+    charge = {"method": "POST", "url": url, "body": {"order": "{{ $json.order }}"}}
+    nodes = [
+        trigger("Orders"),
+        transforms("Split", "split_out", field="orders"),
+        flow("Loop", "LOOP", mode="items", batch_size=2),
+        node("Charge", "ACTION_NODE", "HTTP_REQUEST", charge),
+        transforms("Total", "aggregate", field="order", into="charged"),
+    ]
+    edges = ("Orders -> Split", "Split -> Loop", "Loop.body -> Charge", "Charge -> Loop", "Loop.done -> Total")
+    return ParseDict(workflow("orders", nodes, *edges), workflow_pb2.Workflow())
+
+
+async def _until(condition: Callable[[], bool]) -> None:
+    for _ in range(int(PATIENCE / 0.05)):
+        if condition():
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError("it took too long")
+
+
+async def _watch_to_the_end(stub: "workflow_service_pb2_grpc.WorkflowServiceAsyncStub", execution_id: str) -> None:
+    """Sees every event once, in order, though the stream may break."""
+    sequence, finished = 0, False
+    deadline = time.monotonic() + PATIENCE
+    while not finished and time.monotonic() < deadline:
+        watch = execution_pb2.WatchExecutionRequest(execution_id=execution_id, after_sequence=sequence)
+        try:
+            async for message in stub.WatchExecution(watch, timeout=PATIENCE):
+                assert message.event.sequence > sequence
+                sequence = message.event.sequence
+                finished = message.event.type == execution_pb2.EXECUTION_FINISHED
+        except grpc.aio.AioRpcError as error:
+            assert error.code() is grpc.StatusCode.UNAVAILABLE, error
+            await asyncio.sleep(0.2)
+    assert finished
+
+
+@pytest.mark.parametrize("victim", ["worker", "serve", "temporal"])
+async def test_kill_9_in_the_middle_of_a_run(processes: Processes, shop: Shop, victim: str) -> None:
+    address = f"127.0.0.1:{processes.grpc_port}"
+    options = [("grpc.initial_reconnect_backoff_ms", 100), ("grpc.max_reconnect_backoff_ms", 500)]
+    async with grpc.aio.insecure_channel(address, options=options) as channel:
+        await asyncio.wait_for(channel.channel_ready(), PATIENCE)
+        stub = workflow_service_pb2_grpc.WorkflowServiceStub(channel)
+        definition = _definition(shop.url)
+        create = workflow_service_pb2.CreateWorkflowRequest(name="orders", nodes=definition.nodes)
+        create.connections.CopyFrom(definition.connections)
+        created = await stub.CreateWorkflow(create)
+        orders = json.dumps({"orders": [{"order": i} for i in range(ORDERS)]})
+        started = await stub.ExecuteWorkflow(
+            execution_pb2.ExecuteWorkflowRequest(
+                workflow_id=created.workflow.id, input=execution_pb2.Items(json=orders), request_id="once"
+            )
+        )
+        await _until(lambda: len(shop.charged) >= 3)
+        await processes.kill(victim)
+        await _watch_to_the_end(stub, started.execution_id)
+        found = await stub.GetExecution(execution_pb2.GetExecutionRequest(execution_id=started.execution_id))
+        again = await stub.ExecuteWorkflow(
+            execution_pb2.ExecuteWorkflowRequest(workflow_id=created.workflow.id, request_id="once")
+        )
+    assert found.execution.status == execution_pb2.COMPLETED, found
+    assert json.loads(found.execution.output_json) == {"Total": [{"charged": list(range(ORDERS))}]}
+    assert sorted(shop.charged.values()) == list(range(ORDERS)), "each order has one key, and is charged once"
+    repeated = sum(count - 1 for count in shop.requests.values())
+    assert repeated <= (2 if victim == "worker" else 0), shop.requests
+    assert again.execution_id == started.execution_id
