@@ -4,6 +4,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 from activities.data import Data
 from activities.invoke import Call, joined
@@ -44,6 +45,7 @@ class Advance:
     resources: Resources
     records: list[NodeRecord] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
+    merges: list[Task] = field(default_factory=list)
     inline: int = 0
 
     async def run(self) -> AdvanceResult:
@@ -52,6 +54,7 @@ class Advance:
         self.records.extend(state.journal)
         state.journal = []
         interpreter = Interpreter(self.definition.plan, self.request.start, state)
+        self.merges = [task for task in state.ready if task.kind == "merge"]
         until = time.monotonic() + (BRIEF_SECONDS if self.request.brief else MAX_SECONDS)
         while (task := self._next(interpreter)) and len(self.steps) < MAX_STEPS and time.monotonic() < until:
             interpreter.begin(task)
@@ -70,7 +73,11 @@ class Advance:
     def _next(self, interpreter: Interpreter) -> Task | None:
         if interpreter.over:
             return None
-        return next((task for task in interpreter.state.ready if interpreter.is_pure(task)), None)
+        return next((task for task in interpreter.state.ready if self._may_do(interpreter, task)), None)
+
+    def _may_do(self, interpreter: Interpreter, task: Task) -> bool:
+        # What there is to merge is the workflow's to say: by now it may have collected more than we know of.
+        return interpreter.is_pure(task) and (task.kind != "merge" or task in self.merges)
 
     def _end(self, interpreter: Interpreter) -> ExecutionRecord | None:
         state = interpreter.state
@@ -214,10 +221,16 @@ class Advance:
             if edge.target == RESULT
             or edge.home == edge.target
             or edge.home != edge.origin
+            or not self._read_by_a_step(interpreter, edge.target)
             or (scope is not None and edge.target not in scope.settled)
         }
         outputs = step.outcome.outputs
         return Done({port: items if port in unread else elide(items) for port, items in outputs.items()})
+
+    def _read_by_a_step(self, interpreter: Interpreter, node: int) -> bool:
+        """Whether only a step of its own reads the node's input: LOOPs keep it, others may be passed over."""
+        plan = self.definition.plan.nodes[node]
+        return not (plan.loops or plan.disabled or plan.name in interpreter.start.reused)
 
 
 def scope_of(
@@ -232,11 +245,12 @@ def scope_of(
 ) -> Scope:
     """What the node's expressions may see."""
     workflow = definition.workflow
+    zone = ZoneInfo(workflow.settings.timezone or "UTC")
     return Scope(
         items=inputs[0] if inputs else [],
         nodes=reads,
         trigger=trigger,
-        now=now,
+        now=now.astimezone(zone),
         run_index=run_index,
         execution={"id": execution_id, "mode": mode},
         workflow={"id": definition.workflow_id, "name": workflow.name, "version": definition.version},

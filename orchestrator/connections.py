@@ -39,7 +39,10 @@ NO_PORTS: tuple[str, ...] = ()
 
 @dataclass
 class Connections:
-    """The MAIN edges in the order that joins items, and everything that is wrong with the map."""
+    """The MAIN edges in the order that joins items, and everything that is wrong with the map.
+
+    A node of unknown type is taken to have whatever port is named.
+    """
 
     edges: list[Edge] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
@@ -62,7 +65,7 @@ def resolve(workflow: Workflow, ports: Sequence[Ports | None]) -> Connections:
             for place, connection in enumerate(array.connections):
                 where = f"connections.{node.name}.{key}[{place}]"
                 arrow = _Arrow(workflow.nodes, ports, positions, source, key, connection, where)
-                identity = (key.upper(), connection.node, connection.index, connection.output)
+                identity = arrow.identity
                 found.problems.extend(arrow.problems(repeated=identity in seen))
                 seen.add(identity)
                 edge = arrow.edge()
@@ -89,6 +92,13 @@ class _Arrow:
         key = self.key.upper()
         return ConnectionType(key) if key in ConnectionType.__members__ else None
 
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """What two arrows have in common that are the same, however their output is written."""
+        output = self._output()
+        written = self.connection.output if output is None else output
+        return (self.key.upper(), self.connection.node, self.connection.index, written)
+
     def problems(self, *, repeated: bool) -> Iterator[Problem]:
         """What is wrong with it."""
         if self.type is None:
@@ -114,14 +124,14 @@ class _Arrow:
         if self.type is not ConnectionType.MAIN or target is None or not agreed:
             return None
         output, into = self._output(), self.ports[target]
-        if output is None or into is None or not 0 <= self.connection.index < into.inputs:
+        if output is None or (into is not None and not 0 <= self.connection.index < into.inputs):
             return None
         return Edge(self.source, output, target, self.connection.index)
 
     def _output(self) -> int | None:
         ports = self.ports[self.source]
         if ports is None:
-            return None
+            return 0
         names = output_names(self.nodes[self.source], ports)
         written = self.connection.output
         if written in names:

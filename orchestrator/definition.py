@@ -88,13 +88,14 @@ def _limits(data: object) -> Iterator[Problem]:
 
 
 def _deeper_than(value: object, limit: int) -> bool:
-    level: list[object] = [value]
-    for _ in range(limit):
+    """Whether objects and lists are nested inside `value` more than `limit` deep."""
+    level = [value] if isinstance(value, dict | list) else []
+    for _ in range(limit + 1):
         level = [
             child
             for parent in level
-            if isinstance(parent, dict | list)
             for child in (parent.values() if isinstance(parent, dict) else parent)
+            if isinstance(child, dict | list)
         ]
         if not level:
             return False

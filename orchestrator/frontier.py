@@ -3,11 +3,14 @@
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from orchestrator.graph import BODY
 from orchestrator.items import EMPTY, ONE_EMPTY_ITEM, Items, join
 from orchestrator.plan import ERROR_PORT, RESULT, NodePlan, Plan
 from orchestrator.state import RunState, Scope
+
+NOTHING: Mapping[int, Items] = MappingProxyType({})
 
 
 class Frontier(ABC):
@@ -58,8 +61,13 @@ class Frontier(ABC):
             if edge.home != edge.target:
                 self._count_down(scope, edge.target)
 
-    def settle(self, scope: Scope, node: int, outputs: Mapping[str, Items] | None) -> None:
-        """Notes what a node emitted (None: it was skipped) and resolves the edges that leave it."""
+    def settle(
+        self, scope: Scope, node: int, outputs: Mapping[str, Items] | None, exits: Mapping[int, Items] = NOTHING
+    ) -> None:
+        """Notes what a node emitted (None: it was skipped) and resolves the edges that leave it.
+
+        `exits` is what a LOOP collected on the edges that leave its body for good; the others are dead.
+        """
         plan = self.plan.nodes[node]
         scope.settled[node] = "skipped" if outputs is None else "ran"
         scope.unsettled -= 1
@@ -72,9 +80,8 @@ class Frontier(ABC):
             output = self.plan.edges[index].output
             if not (plan.loops and output == BODY):
                 self.resolve(scope, index, (outputs or {}).get(plan.outputs[output], EMPTY))
-        if plan.loops and outputs is None:
-            for index in plan.exits:
-                self.resolve(scope, index, EMPTY)
+        for index in plan.exits:
+            self.resolve(scope, index, exits.get(index, EMPTY))
         if scope.unsettled == 0:
             self._settled.append(scope.key)
 

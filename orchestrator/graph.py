@@ -35,27 +35,63 @@ class Regions:
 def find_regions(ports: Sequence[Ports], edges: Sequence[Edge]) -> Regions:
     """Encloses in a loop's body every node that a run can only reach through that loop's `body` port.
 
-    Each loop's body port is made a vertex of its own; a body is then what that vertex dominates.
+    Each loop's body port is made a vertex of its own; a body is then what that vertex dominates. Nodes that no
+    trigger leads to are looked at apart, so that they don't change what a run can do.
     """
     count = len(ports)
     loops = [node for node, port in enumerate(ports) if port.loops]
+    triggers = [node for node, port in enumerate(ports) if port.inputs == 0]
+    successors = _with_gates(count, loops, edges)
+    region, reached = _enclose(successors, count, loops, triggers)
+    rest = [[] if v in reached else [t for t in targets if t not in reached] for v, targets in enumerate(successors)]
+    entries = _entries(rest, [*loops, *(node for node in range(count) if node not in loops)], reached)
+    apart, _ = _enclose(rest, count, loops, entries)
+    of = tuple((region if node in reached else apart)[node] for node in range(count))
+    return Regions(of, tuple(node in reached for node in range(count)), frozenset(loops))
+
+
+def _with_gates(count: int, loops: Sequence[int], edges: Sequence[Edge]) -> list[list[int]]:
+    """Who follows whom, with a vertex for each loop's body port behind the nodes', and one for the root at the end."""
     gates = {loop: count + i for i, loop in enumerate(loops)}
-    root = count + len(loops)
-    successors: list[list[int]] = [[] for _ in range(root + 1)]
+    successors: list[list[int]] = [[] for _ in range(count + len(loops) + 1)]
     for loop, gate in gates.items():
         successors[loop].append(gate)
     for edge in edges:
         through_body = edge.source in gates and edge.output == BODY
         successors[gates[edge.source] if through_body else edge.source].append(edge.target)
-    successors[root] = [node for node, port in enumerate(ports) if port.inputs == 0]
-    dominators, order = _dominators(successors, root)
-    loop_of_gate = {gate: loop for loop, gate in gates.items()}
-    region = [ROOT] * (root + 1)
+    return successors
+
+
+def _enclose(
+    successors: Sequence[Sequence[int]], count: int, loops: Sequence[int], entries: Sequence[int]
+) -> tuple[list[int], frozenset[int]]:
+    """The region of each vertex, and the vertices that can be reached from the entries."""
+    root = len(successors) - 1
+    dominators, order = _dominators([*successors[:root], entries], root)
+    loop_of_gate = {count + i: loop for i, loop in enumerate(loops)}
+    region = [ROOT] * len(successors)
     for vertex in order[1:]:
         above = dominators[vertex]
         region[vertex] = loop_of_gate.get(above, region[above])
-    reached = set(order)
-    return Regions(tuple(region[:count]), tuple(node in reached for node in range(count)), frozenset(loops))
+    return region, frozenset(order)
+
+
+def _entries(successors: Sequence[Sequence[int]], order: Sequence[int], reached: frozenset[int]) -> list[int]:
+    """Vertices from which all the others can be reached: those that nothing leads to, else in the given order."""
+    led_to = {target for targets in successors for target in targets}
+    seen = set(reached)
+    entries = []
+    for vertex in [*(v for v in order if v not in led_to), *order]:
+        if vertex in seen:
+            continue
+        entries.append(vertex)
+        stack = [vertex]
+        while stack:
+            at = stack.pop()
+            if at not in seen:
+                seen.add(at)
+                stack.extend(successors[at])
+    return entries
 
 
 def _dominators(successors: Sequence[Sequence[int]], root: int) -> tuple[list[int], list[int]]:

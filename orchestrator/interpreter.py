@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from orchestrator import exact_json
 from orchestrator.commands import CallWorkflow, Sleep
 from orchestrator.errors import RunError
-from orchestrator.frontier import Frontier, completed_outputs
+from orchestrator.frontier import NOTHING, Frontier, completed_outputs
 from orchestrator.items import EMPTY, Items, Part, join
 from orchestrator.loops import DONE, Loops, loop_key
 from orchestrator.plan import ERROR_PORT, ROOT, Effect, NodePlan, Plan
@@ -61,6 +61,9 @@ class Interpreter:
         """Opens the run at the node it begins with; every other trigger is dead."""
         self.now = now
         begin = self.plan.positions[self.start.begin]
+        if self.start.alone and self.plan.nodes[begin].loops:
+            message = "a LOOP does nothing without its body; run the workflow to test it"
+            self.state.error = RunError("CANT_RUN_ALONE", message, self.start.begin)
         root = Scope(ROOT_SCOPE)
         nodes = (begin,) if self.start.alone else self.plan.root
         self.frontier.open_scope(root, len(nodes))
@@ -86,7 +89,7 @@ class Interpreter:
             case Done(outputs):
                 self._ran(scope, task, completed_outputs(self.plan.nodes[task.node], outputs))
             case Failed(error):
-                self.fail(scope, task.node, error, task)
+                self._fail(scope, task, error)
             case Suspended(command):
                 self.state.waiting[task.key] = Waiting(task, command, now)
             case Opened(spec):
@@ -127,6 +130,10 @@ class Interpreter:
         """Whether the node's pinned items stand for running it."""
         return self.start.use_pinned and task.kind == "run" and self.plan.nodes[task.node].pinned
 
+    def is_current(self, task: Task) -> bool:
+        """Whether the task still means something: a merge doesn't, once its loop has ended."""
+        return task.kind != "merge" or loop_key(task.scope, task.node) in self.state.loops
+
     def run_index(self, task: Task) -> int:
         """Tells this run of the node from its others."""
         index = self.state.scopes[task.scope].run_index
@@ -144,7 +151,7 @@ class Interpreter:
             pile = self.state.loops[loop_key(task.scope, task.node)].piles[task.pile]
             return [Items(pile.parts[task.start : task.start + task.parts])]
         given = self._received(task, plan)
-        return [given[0].slice(0, 1), *given[1:]] if plan.execute_once else given
+        return [port.slice(0, 1) for port in given] if plan.execute_once else given
 
     def reads(self, task: Task) -> dict[str, dict[str, Items]]:
         """The outputs that the node's expressions may read, by node and port; nodes that haven't run are left out."""
@@ -176,7 +183,7 @@ class Interpreter:
             self._take_over(scope, node, {port: passed})
         elif plan.loops:
             self.state.ready.append(Task("open", scope.key, node))
-        elif plan.each and plan.edges_in:
+        elif plan.each and not self._is_given_input(scope.key, plan):
             delivered = [edge for edge in plan.edges_in if edge in scope.delivered]
             self.state.ready.extend(Task("run", scope.key, node, edge) for edge in delivered)
         else:
@@ -187,26 +194,28 @@ class Interpreter:
         if scope.key != ROOT_SCOPE:
             self.loops.iteration_ended(scope)
 
-    def fail(self, scope: Scope, node: int, error: RunError, task: Task | None = None) -> None:
-        """The node failed for good: the run fails, or goes on with the error as an item, as the node says."""
-        plan = self.plan.nodes[node]
-        if plan.on_error == "stop" or (task and task.kind == "merge"):
-            self.state.error = self.state.error or error
-            if task is None:
-                self._record_failure(scope, plan, error)
-            return
-        if task is None:
-            self._record_failure(scope, plan, error)
-        port = ERROR_PORT if plan.on_error == "error_output" else (DONE if plan.loops else plan.outputs[0])
-        self._ran(scope, task or Task("run", scope.key, node), {port: error_items(error)})
-
-    def _record_failure(self, scope: Scope, plan: NodePlan, error: RunError) -> None:
-        record = NodeRecord(plan.name, scope.run_index, NodeStatus.FAILED, finished_at=self.now, error=error)
+    def fail_loop(self, scope: Scope, node: int, error: RunError, exits: Mapping[int, Items]) -> None:
+        """A LOOP failed while it went round; `exits` is what left its body till then."""
+        record = NodeRecord(
+            self.plan.nodes[node].name, scope.run_index, NodeStatus.FAILED, finished_at=self.now, error=error
+        )
         self.state.journal.append(record)
+        self._fail(scope, Task("open", scope.key, node), error, exits)
 
-    def _ran(self, scope: Scope, task: Task, outputs: dict[str, Items]) -> None:
+    def _fail(self, scope: Scope, task: Task, error: RunError, exits: Mapping[int, Items] = NOTHING) -> None:
+        """The node failed for good: the run fails, or goes on with the error as an item, as the node says."""
+        plan = self.plan.nodes[task.node]
+        if task.kind == "test":
+            exits = self.state.loops.pop(loop_key(task.scope, task.node)).piles
+        if plan.on_error == "stop" or task.kind == "merge":
+            self.state.error = self.state.error or error
+            return
+        port = ERROR_PORT if plan.on_error == "error_output" else (DONE if plan.loops else plan.outputs[0])
+        self._ran(scope, task, completed_outputs(plan, {port: error_items(error)}), exits)
+
+    def _ran(self, scope: Scope, task: Task, outputs: dict[str, Items], exits: Mapping[int, Items] = NOTHING) -> None:
         if task.branch == JOINED:
-            self._settle(scope, task.node, outputs)
+            self._settle(scope, task.node, outputs, exits)
             return
         branches = scope.branches.setdefault(task.node, {})
         branches[task.branch] = outputs
@@ -217,12 +226,14 @@ class Interpreter:
             joined = {port: join(branches[edge].get(port, EMPTY) for edge in delivered) for port in ports}
             self._settle(scope, task.node, joined)
 
-    def _settle(self, scope: Scope, node: int, outputs: Mapping[str, Items]) -> None:
+    def _settle(
+        self, scope: Scope, node: int, outputs: Mapping[str, Items], exits: Mapping[int, Items] = NOTHING
+    ) -> None:
         if self.start.alone:
             self.state.results[node] = join(outputs.values())
             scope.unsettled = 0
         else:
-            self.frontier.settle(scope, node, outputs)
+            self.frontier.settle(scope, node, outputs, exits)
 
     def _take_over(self, scope: Scope, node: int, outputs: dict[str, Items]) -> None:
         plan = self.plan.nodes[node]
@@ -239,11 +250,13 @@ class Interpreter:
         self.state.journal.append(record)
         self._settle(scope, node, completed_outputs(plan, outputs))
 
+    def _is_given_input(self, scope: str, plan: NodePlan) -> bool:
+        """Whether the node gets what the run was started with, not what comes on its edges."""
+        return scope == ROOT_SCOPE and (plan.name in self.start.inputs or plan.name == self.start.begin)
+
     def _received(self, task: Task, plan: NodePlan) -> list[Items]:
-        if task.scope == ROOT_SCOPE and plan.name in self.start.inputs:
-            return list(self.start.inputs[plan.name])
-        if plan.name == self.start.begin and task.scope == ROOT_SCOPE:
-            return [self.start.input]
+        if self._is_given_input(task.scope, plan):
+            return list(self.start.inputs.get(plan.name, [self.start.input]))
         scope = self.state.scopes[task.scope]
         ports: list[list[Items]] = [[] for _ in range(max(plan.inputs, 1))]
         for edge in plan.edges_in:

@@ -1,5 +1,6 @@
 """How a LOOP goes round: what each iteration gets, what is collected, and when it is done."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Protocol
 
@@ -24,8 +25,8 @@ class Host(Protocol):
     frontier: Frontier
     now: datetime
 
-    def fail(self, scope: Scope, node: int, error: RunError) -> None:
-        """The node failed for good."""
+    def fail_loop(self, scope: Scope, node: int, error: RunError, exits: Mapping[int, Items]) -> None:
+        """A LOOP failed while it went round; `exits` is what left its body till then."""
 
 
 def loop_key(scope: str, node: int) -> str:
@@ -50,7 +51,6 @@ class Loops:
     def tested(self, task: Task, holds: bool) -> None:
         """Goes round once more, or ends."""
         run = self.state.loops[loop_key(task.scope, task.node)]
-        run.testing = False
         if not holds:
             self._finish(run)
         elif self._may_begin(run):
@@ -58,12 +58,14 @@ class Loops:
 
     def merged(self, task: Task, items: Items) -> None:
         """Replaces the parts that were merged; others may have been added behind them."""
-        run = self.state.loops[loop_key(task.scope, task.node)]
+        run = self.state.loops.get(loop_key(task.scope, task.node))
+        if run is None:
+            return
         parts = run.piles[task.pile].parts
         run.piles[task.pile] = Items(parts[: task.start] + items.parts + parts[task.start + task.parts :])
         run.merging.remove(task.pile)
-        if not run.testing and not run.open:
-            self._go_on(run)
+        if run.over:
+            self._finish(run)
 
     def iteration_ended(self, scope: Scope) -> None:
         """Collects what an iteration came to, in iteration order, and goes on."""
@@ -98,7 +100,6 @@ class Loops:
             if nothing_came_back or (run.spec.mode == "count" and run.started >= run.spec.times):
                 self._finish(run)
             elif run.spec.mode == "while":
-                run.testing = True
                 self.state.ready.append(Task("test", run.scope, run.node))
             elif self._may_begin(run):
                 self._begin(run, run.carry)
@@ -129,7 +130,11 @@ class Loops:
             node=self.plan.nodes[run.node].name,
             hint="raise max_iterations, take larger batches, or correct the condition",
         )
-        self.host.fail(self.state.scopes[run.scope], run.node, error)
+        self.state.ready = [task for task in self.state.ready if not self._merges(task, run)]
+        self.host.fail_loop(self.state.scopes[run.scope], run.node, error, run.piles)
+
+    def _merges(self, task: Task, run: LoopRun) -> bool:
+        return task.kind == "merge" and (task.scope, task.node) == (run.scope, run.node)
 
     def _begin(self, run: LoopRun, items: Items) -> None:
         parent = self.state.scopes[run.scope]
@@ -153,7 +158,7 @@ class Loops:
     def _number(self, run: LoopRun, parent: Scope) -> int:
         """The iteration's run_index: a count over all runs of the loop, unless timing could change that count."""
         if parent.parallel:
-            return parent.run_index * run.spec.max_iterations + run.started
+            return _paired(parent.run_index, run.started)
         number = self.state.iterations.get(run.node, 0)
         self.state.iterations[run.node] = number + 1
         return number
@@ -170,18 +175,17 @@ class Loops:
             self.state.ready.append(Task("merge", run.scope, run.node, pile=pile, start=start, parts=len(tail.parts)))
 
     def _finish(self, run: LoopRun) -> None:
+        run.over = True
         if run.merging:
             return
         del self.state.loops[loop_key(run.scope, run.node)]
         scope = self.state.scopes[run.scope]
         plan = self.plan.nodes[run.node]
-        for edge in plan.exits:
-            self.host.frontier.resolve(scope, edge, run.piles.get(edge, EMPTY))
         collects = run.spec.mode == "items" or (run.spec.collect and run.started > 0)
         done = run.piles.get(JOINED, EMPTY) if collects else run.carry
         outputs = completed_outputs(plan, {DONE: done})
         self.state.journal.append(self._record(run, plan, scope, outputs))
-        self.host.frontier.settle(scope, run.node, outputs)
+        self.host.frontier.settle(scope, run.node, outputs, run.piles)
 
     def _record(self, run: LoopRun, plan: NodePlan, scope: Scope, outputs: dict[str, Items]) -> NodeRecord:
         return NodeRecord(
@@ -193,6 +197,12 @@ class Loops:
             outputs=outputs,
             logs=[f"{run.started} iterations"],
         )
+
+
+def _paired(first: int, second: int) -> int:
+    """One number for two, another one for any other two (Cantor's pairing)."""
+    diagonal = first + second
+    return diagonal * (diagonal + 1) // 2 + second
 
 
 def _is_small(part: Part) -> bool:

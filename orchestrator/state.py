@@ -119,7 +119,7 @@ class LoopRun:
     """One LOOP while it goes round: what it iterates over, and what came back so far.
 
     `piles` collect in iteration order: JOINED what came back, otherwise what left on that edge. Iterations that
-    end early wait in `returned` until those before them have ended.
+    end early wait in `returned` until those before them have ended. When it is `over`, only merges are waited for.
     """
 
     node: int
@@ -133,7 +133,7 @@ class LoopRun:
     returned: dict[int, Returned] = field(default_factory=dict)
     piles: dict[int, Items] = field(default_factory=dict)
     merging: list[int] = field(default_factory=list)
-    testing: bool = False
+    over: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """All that services ask of Temporal: starting runs, steering them, and hearing how they ended."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -85,12 +86,8 @@ class Runs:
 
     async def ended(self, execution_ids: Sequence[str]) -> Mapping[str, Ended]:
         """Those of the runs that are over, or that Temporal doesn't know any more."""
-        found: dict[str, Ended] = {}
-        for execution_id in execution_ids:
-            ended = await self._ended(execution_id)
-            if ended is not None:
-                found[execution_id] = ended
-        return found
+        found = await asyncio.gather(*(self._ended(execution_id) for execution_id in execution_ids))
+        return {id_: ended for id_, ended in zip(execution_ids, found, strict=True) if ended is not None}
 
     async def _ended(self, execution_id: str) -> Ended | None:
         handle = self._handle(execution_id)

@@ -182,13 +182,14 @@ class OrchestratorWorkflow:
         self._state.journal = [record for record in self._state.journal if record.key not in result.recorded]
         done = {step.task.key for step in result.steps}
         self._give_back([task for task in tasks if task.key not in done])
+        self._state.ready = [task for task in self._state.ready if interpreter.is_current(task)]
         self._ended = self._ended or result.ended
         self._more = result.more
 
     def _give_back(self, tasks: list[Task]) -> None:
         """Makes tasks ready again that were taken in hand but not done."""
         for task in tasks:
-            del self._state.running[task.key]
+            self._state.running.pop(task.key, None)
         self._state.ready[:0] = tasks
 
     def _start_advance(
@@ -286,6 +287,7 @@ class OrchestratorWorkflow:
         await asyncio.gather(*working.values(), return_exceptions=True)
         results = {interpreter.plan.nodes[node].name: items for node, items in sorted(self._state.results.items())}
         end = ExecutionRecord(status, workflow.now(), error, results)
+        workflow.upsert_search_attributes([search_attributes.STATUS.value_set(status.value)])
         while not self._ended:
             await self._advance(interpreter, [], end)
 
@@ -354,7 +356,7 @@ class OrchestratorWorkflow:
         async def tracked() -> None:
             try:
                 await work
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - the main loop raises it
                 if not is_cancelled_exception(error):
                     self._crash = error
             finally:

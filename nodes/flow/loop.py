@@ -35,7 +35,7 @@ class LoopParameters(Parameters):
         le=1_000_000,
         description="How many iterations there may be; one more is an error.",
     )
-    max_concurrency: int = Field(
+    max_concurrency: Annotated[int, STRUCTURAL] = Field(
         default=1, ge=1, le=1000, description="Mode items: how many iterations may run at the same time."
     )
     collect: bool = Field(

@@ -1,0 +1,93 @@
+"""The commands and their options; what they do is imported only when it is asked for."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from services.cli import execution_commands, workflow_commands
+from services.cli.command import perform
+
+app = typer.Typer(
+    name="orchestrator",
+    help="A durable workflow engine. Servers are found by ORCHESTRATOR_ADDRESS (host:port).",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(workflow_commands.app, name="workflows")
+app.add_typer(execution_commands.app, name="executions")
+
+File = Annotated[Path, typer.Argument(metavar="FILE", help="A workflow as JSON; - for the standard input.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on stdout.")]
+
+
+def _port(meaning: str) -> Any:
+    return typer.Option(min=0, max=65535, metavar="N", help=meaning)
+
+
+@app.command()
+def run(
+    file: File,
+    argument: Annotated[
+        str | None, typer.Option("--input", metavar="JSON|@FILE", help="The run's input: one object or a list.")
+    ] = None,
+    trigger: Annotated[str, typer.Option(metavar="NAME", help="The trigger to begin at.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Run a workflow: on the server at ORCHESTRATOR_ADDRESS, else on one started for the purpose.
+
+    Exit code 0: completed, 1: failed, 2: invalid.
+    """
+    from services.cli.run import run as work
+
+    perform(work(file, argument, trigger, as_json), as_json=as_json)
+
+
+@app.command()
+def validate(file: File, as_json: AsJson = False) -> None:
+    """Check a workflow without running it. Exit code 0: valid (also with warnings), 2: invalid."""
+    from services.cli.validate import validate as work
+
+    perform(work(file, as_json), as_json=as_json)
+
+
+@app.command()
+def dev(
+    data: Annotated[Path, typer.Option(help="Where the data is kept.")] = Path(".data"),
+    grpc_port: Annotated[int | None, _port("The API's port; GRPC_PORT or 50051 by default, 0 for a free one.")] = None,
+    ui_port: Annotated[int | None, _port("The Web UI's port; 8233 if that is free by default.")] = None,
+    temporal_port: Annotated[int | None, _port("Temporal's port; 7233 if that is free by default.")] = None,
+    no_ui: Annotated[bool, typer.Option("--no-ui", help="Without Temporal's Web UI.")] = False,
+) -> None:
+    """Start everything on this machine: PostgreSQL, Temporal with its Web UI, the API and a worker."""
+    from services.cli.dev import dev as work
+
+    perform(work(data, grpc_port, ui_port, temporal_port, ui=not no_ui))
+
+
+@app.command()
+def serve() -> None:
+    """Serve the gRPC API, by DATABASE_URL and Temporal's environment variables (TEMPORAL_ADDRESS, …)."""
+    from services.cli.roles import serve as work
+
+    perform(work())
+
+
+@app.command()
+def worker(
+    queues: Annotated[
+        str, typer.Option(help="The task queues to work on, separated by commas; ORCHESTRATOR_TASK_QUEUE by default.")
+    ] = "",
+) -> None:
+    """Run workflows and their nodes, by DATABASE_URL and Temporal's environment variables."""
+    from services.cli.roles import worker as work
+
+    perform(work([name.strip() for name in queues.split(",") if name.strip()]))
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database at DATABASE_URL up to date."""
+    from services.cli.roles import migrate as work
+
+    perform(work())

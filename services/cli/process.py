@@ -1,0 +1,24 @@
+"""Sets a process up that serves: its settings and its log."""
+
+from services import logging
+from services.cli.failure import Failure
+from services.settings import Settings, SettingsError, load_settings
+
+
+def current_settings(service: str, *, for_people: bool = False) -> Settings:
+    """The settings of the environment, with logging as they say; a Failure names every bad variable.
+
+    `for_people`: where LOG_FORMAT isn't set, the log is written to be read.
+    """
+    try:
+        settings = load_settings()
+    except SettingsError as error:
+        raise Failure(str(error), "BAD_SETTINGS") from None
+    written = "console" if for_people and "log_format" not in settings.model_fields_set else settings.log_format
+    logging.configure(settings.log_level, written, service)
+    return settings
+
+
+def log_only_trouble() -> None:
+    """Logging for a command that serves nobody but itself."""
+    logging.configure("WARNING", "console", "run")

@@ -1,0 +1,53 @@
+"""`orchestrator workflows …`: the options; the work is in `workflows`, imported when it is asked for."""
+
+from typing import Annotated
+
+import typer
+
+from services.cli.command import perform
+
+app = typer.Typer(no_args_is_help=True, help="List, show and delete stored workflows.")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+WorkflowId = Annotated[str, typer.Argument(metavar="WORKFLOW", help="The workflow's id.")]
+
+
+@app.command("list")
+def list_workflows(
+    name: Annotated[str, typer.Option(help="Only names that contain this.")] = "",
+    tag: Annotated[list[str] | None, typer.Option(help="Only with this tag; may be repeated.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """List workflows, the latest first."""
+    from services.cli import workflows
+
+    perform(workflows.list_all(name, tag or [], limit, as_json), as_json=as_json)
+
+
+@app.command("show")
+def show_workflow(
+    workflow: WorkflowId,
+    version: Annotated[int, typer.Option(min=0, help="An older version; 0 for the latest.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Print a workflow's definition: JSON that `run` and `validate` read."""
+    from services.cli import workflows
+
+    perform(workflows.show(workflow, version), as_json=as_json)
+
+
+@app.command("versions")
+def list_versions(workflow: WorkflowId, as_json: AsJson = False) -> None:
+    """List a workflow's versions, the latest first."""
+    from services.cli import workflows
+
+    perform(workflows.versions(workflow, as_json), as_json=as_json)
+
+
+@app.command("delete")
+def delete_workflow(workflow: WorkflowId, as_json: AsJson = False) -> None:
+    """Delete a workflow; runs of it that are under way go on."""
+    from services.cli import workflows
+
+    perform(workflows.delete(workflow, as_json), as_json=as_json)

@@ -1,0 +1,1 @@
+"""The gRPC server: decodes requests, calls use cases, encodes answers."""

@@ -1,0 +1,201 @@
+"""Turns exceptions into gRPC statuses: the only table of them, and the interceptor that reads it."""
+
+import time
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Any
+
+import grpc
+import structlog
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.message import DecodeError, Message
+from google.rpc.error_details_pb2 import ErrorInfo
+from google.rpc.status_pb2 import Status as RpcStatus
+from grpc.aio import ServerInterceptor, ServicerContext
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from temporalio.service import RPCError, RPCStatusCode
+from workflow_engine.v1 import workflow_pb2
+
+from orchestrator.errors import DefinitionError, Problem
+from services.errors import (
+    AlreadyExists,
+    NotFound,
+    PreconditionFailed,
+    RequestInvalid,
+    ServiceError,
+    Unavailable,
+    VersionConflict,
+)
+from services.rpc import deep_messages
+from services.rpc.definition_codec import problem_messages
+
+DOMAIN = "workflow_engine"
+# Clients refuse trailers of more than 8 KiB in all, unless told otherwise; on the wire these grow by a third.
+_PROBLEM_BYTES = 3 * 1024
+_MESSAGE_LENGTH = 300
+
+Code = grpc.StatusCode
+_log = structlog.get_logger(__name__)
+
+# The first that fits counts.
+TABLE: tuple[tuple[type[Exception], grpc.StatusCode], ...] = (
+    (DefinitionError, Code.INVALID_ARGUMENT),
+    (RequestInvalid, Code.INVALID_ARGUMENT),
+    (PreconditionFailed, Code.FAILED_PRECONDITION),
+    (NotFound, Code.NOT_FOUND),
+    (AlreadyExists, Code.ALREADY_EXISTS),
+    (VersionConflict, Code.ABORTED),
+    (Unavailable, Code.UNAVAILABLE),
+    (OperationalError, Code.UNAVAILABLE),
+    (InterfaceError, Code.UNAVAILABLE),
+    (PoolTimeoutError, Code.UNAVAILABLE),
+)
+_TEMPORAL_AWAY = (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.RESOURCE_EXHAUSTED)
+
+
+class Undecodable:
+    """Stands for a request whose bytes aren't the message they should be."""
+
+
+def describe(error: Exception) -> tuple[grpc.StatusCode, str, str, Sequence[Problem]]:
+    """The status, the reason, the message and the problems that a client is told of."""
+    code = next((code for kind, code in TABLE if isinstance(error, kind)), Code.UNKNOWN)
+    if isinstance(error, DefinitionError):
+        return code, error.problems[0].code, str(error), error.problems
+    if isinstance(error, ServiceError) and code is not Code.UNKNOWN:
+        return code, error.code, error.message, getattr(error, "problems", ())
+    if code is Code.UNAVAILABLE or (isinstance(error, DBAPIError) and error.connection_invalidated):
+        message = "PostgreSQL doesn't answer; try again, and if that lasts, check the server's DATABASE_URL"
+        return Code.UNAVAILABLE, "DATABASE_UNAVAILABLE", message, ()
+    if isinstance(error, RPCError) and error.status in _TEMPORAL_AWAY:
+        message = "Temporal doesn't answer; try again, and if that lasts, check the server's TEMPORAL_ADDRESS"
+        return Code.UNAVAILABLE, "TEMPORAL_UNAVAILABLE", message, ()
+    return Code.INTERNAL, "INTERNAL", "", ()
+
+
+class ErrorInterceptor(ServerInterceptor):
+    """Answers every exception of a handler with a status of the table; logs what nobody foresaw."""
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Any:
+        """Wraps the method's handler."""
+        handler = await continuation(handler_call_details)
+        if handler is None or handler.request_streaming:
+            return handler
+        method = str(handler_call_details.method)
+        decode = _tolerant(handler.request_deserializer)
+        if handler.response_streaming:
+            wrapped = _guard_stream(handler.unary_stream, method)
+            return grpc.unary_stream_rpc_method_handler(wrapped, decode, handler.response_serializer)
+        wrapped_unary = _guard_unary(handler.unary_unary, method)
+        return grpc.unary_unary_rpc_method_handler(wrapped_unary, decode, handler.response_serializer)
+
+
+def _tolerant(decode: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
+    # A generated stub's deserializer is the FromString of its message class.
+    kind = getattr(decode, "__self__", None)
+
+    def read(data: bytes) -> Any:
+        try:
+            return decode(data)
+        except DecodeError:
+            if not (isinstance(kind, type) and issubclass(kind, Message)):
+                return Undecodable()
+        try:
+            return deep_messages.decode(kind, data)
+        except DecodeError:
+            return Undecodable()
+
+    return read
+
+
+def _guard_unary(call: Callable[..., Awaitable[Any]], method: str) -> Callable[..., Awaitable[Any]]:
+    async def guarded(request: Any, context: "ServicerContext[Any, Any]") -> Any:
+        begun = time.perf_counter()
+        try:
+            check(request)
+            response = await call(request, context)
+        except Exception as error:
+            await _abort(context, method, begun, error)
+            raise
+        _log.debug("rpc", method=method, status="OK", duration_ms=_since(begun))
+        return response
+
+    return guarded
+
+
+def _guard_stream(call: Callable[..., AsyncIterator[Any]], method: str) -> Callable[..., AsyncIterator[Any]]:
+    async def guarded(request: Any, context: "ServicerContext[Any, Any]") -> AsyncIterator[Any]:
+        begun = time.perf_counter()
+        try:
+            check(request)
+            async for response in call(request, context):
+                yield response
+        except Exception as error:
+            await _abort(context, method, begun, error)
+            raise
+        _log.debug("rpc", method=method, status="OK", duration_ms=_since(begun))
+
+    return guarded
+
+
+def check(request: Any) -> None:
+    """Refuses what no handler should see: bytes that are no message, and text that PostgreSQL can't hold."""
+    if isinstance(request, Undecodable):
+        message = "the request can't be decoded: it isn't the message expected, or nests values too deep"
+        raise RequestInvalid([Problem("BAD_REQUEST", message)])
+    if isinstance(request, Message):
+        for field, value in request.ListFields():
+            if isinstance(value, str) and "\0" in value:
+                message = f"{field.name} has a NUL character; remove it"
+                raise RequestInvalid([Problem("NUL_CHARACTER", message, field=field.name)])
+
+
+async def _abort(context: "ServicerContext[Any, Any]", method: str, begun: float, error: Exception) -> None:
+    if isinstance(error, grpc.aio.AbortError):
+        raise error
+    code, reason, message, problems = describe(error)
+    fields = {"method": method, "status": code.name, "reason": reason, "duration_ms": _since(begun)}
+    if code is Code.INTERNAL:
+        incident = uuid.uuid4().hex[:12]
+        message = f"something went wrong on the server; its log tells more about incident {incident}"
+        _log.error("rpc failed", incident=incident, exc_info=error, **fields)
+    elif code is Code.UNAVAILABLE:
+        _log.warning("rpc failed", cause=type(error.__cause__ or error).__name__, **fields)
+    else:
+        _log.info("rpc refused", **fields)
+    short = message if len(message) <= _MESSAGE_LENGTH else message[: _MESSAGE_LENGTH - 1] + "…"
+    status = RpcStatus(code=code.value[0], message=short, details=_details(reason, problems))
+    trailer = ("grpc-status-details-bin", status.SerializeToString())
+    await context.abort(code, short, (trailer,))
+
+
+def _details(reason: str, problems: Sequence[Problem]) -> list[AnyMessage]:
+    details = [AnyMessage()]
+    details[0].Pack(ErrorInfo(reason=reason, domain=DOMAIN))
+    if problems:
+        packed = AnyMessage()
+        packed.Pack(_fitting(problems))
+        details.append(packed)
+    return details
+
+
+def _fitting(problems: Sequence[Problem]) -> workflow_pb2.Problems:
+    message = workflow_pb2.Problems()
+    size = 0
+    for place, problem in enumerate(problem_messages(problems)):
+        size += problem.ByteSize() + 4
+        if size > _PROBLEM_BYTES and place:
+            text = f"{len(problems) - place} more problems; ValidateWorkflow lists them all"
+            message.problems.add(code="MORE_PROBLEMS", message=text, severity=workflow_pb2.ERROR)
+            break
+        message.problems.append(problem)
+    return message
+
+
+def _since(begun: float) -> float:
+    return round((time.perf_counter() - begun) * 1000, 2)

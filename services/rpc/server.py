@@ -1,0 +1,87 @@
+"""The gRPC server: services, interceptor, limits, and a graceful end."""
+
+from collections.abc import Awaitable, Callable, Mapping
+
+import grpc
+import structlog
+from grpc_health.v1 import health
+from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
+from grpc_reflection.v1alpha import reflection
+from workflow_engine.v1 import workflow_service_pb2
+from workflow_engine.v1.workflow_service_pb2_grpc import add_WorkflowServiceServicer_to_server
+
+from services.rpc.errors import ErrorInterceptor
+from services.rpc.health import Health
+from services.rpc.servicer import WorkflowServicer
+from services.usecases.backend import Backend
+
+MAX_MESSAGE = 72 * 1024 * 1024
+WORKFLOW_SERVICE = workflow_service_pb2.DESCRIPTOR.services_by_name["WorkflowService"].full_name
+_OPTIONS = (
+    ("grpc.max_receive_message_length", MAX_MESSAGE),
+    ("grpc.max_send_message_length", MAX_MESSAGE),
+    ("grpc.so_reuseport", 0),
+    # Idle streams (a run may wait for months) are kept open and their clients' pings allowed.
+    ("grpc.keepalive_time_ms", 60_000),
+    ("grpc.keepalive_timeout_ms", 20_000),
+    ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+)
+
+_log = structlog.get_logger(__name__)
+
+
+class PortTakenError(OSError):
+    """The address can't be listened on."""
+
+
+class GrpcServer:
+    """Listens from `start` to `stop`; `port` is the real one where any free one was asked for."""
+
+    def __init__(
+        self,
+        backend: Backend,
+        checks: Mapping[str, Callable[[], Awaitable[object]]],
+        *,
+        host: str,
+        port: int,
+        reflect: bool,
+    ) -> None:
+        self._server = grpc.aio.server(interceptors=[ErrorInterceptor()], options=_OPTIONS)
+        self._health = Health(checks, (WORKFLOW_SERVICE,))
+        add_WorkflowServiceServicer_to_server(WorkflowServicer(backend), self._server)
+        add_HealthServicer_to_server(self._health, self._server)
+        if reflect:
+            names = (WORKFLOW_SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME)
+            reflection.enable_server_reflection(names, self._server)
+        self._host = host
+        self.port = self._listen(host, port)
+
+    @property
+    def address(self) -> str:
+        """Where clients on this machine reach the server."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "[::]": "[::1]"}.get(self._host, self._host)
+        return f"{host}:{self.port}"
+
+    async def start(self) -> None:
+        """Begins to answer."""
+        await self._server.start()
+        _log.info("gRPC server listens", host=self._host, port=self.port)
+
+    async def wait(self) -> None:
+        """Returns once the server has stopped."""
+        await self._server.wait_for_termination()
+
+    async def stop(self, seconds: float) -> None:
+        """Takes no new calls, lets those under way finish for so long, then ends them."""
+        self._health.stop()
+        await self._server.stop(seconds)
+
+    def _listen(self, host: str, port: int) -> int:
+        target = f"[{host}]:{port}" if ":" in host and not host.startswith("[") else f"{host}:{port}"
+        try:
+            bound: int = self._server.add_insecure_port(target)
+        except RuntimeError:
+            bound = 0
+        if not bound:
+            raise PortTakenError(f"can't listen on {target}: is it taken? Set GRPC_HOST and GRPC_PORT")
+        return bound

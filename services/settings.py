@@ -1,0 +1,77 @@
+"""What an operator sets, by environment variables; Temporal's own are read by its SDK."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from services.store.engine import database_url
+
+
+class SettingsError(ValueError):
+    """Environment variables that can't be used: which, and what was expected."""
+
+
+class Settings(BaseSettings):
+    """Every setting with its default."""
+
+    model_config = SettingsConfigDict(case_sensitive=False, extra="ignore", env_ignore_empty=True)
+
+    database_url: SecretStr = Field(SecretStr("postgresql://localhost/workflow_engine"), description="PostgreSQL")
+    database_echo: bool = Field(False, description="log every SQL statement, with its values")
+    database_pool_size: int = Field(10, ge=1, le=500, description="connections a process keeps")
+
+    grpc_host: str = Field("0.0.0.0", description="the address the server listens on")
+    grpc_port: int = Field(50051, ge=0, le=65535, description="its port; 0 for any free one")
+    grpc_reflection: bool = Field(True, description="whether clients may ask which services there are")
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
+    log_format: Literal["json", "console"] = "json"
+
+    openai_api_key: SecretStr | None = None
+    anthropic_api_key: SecretStr | None = None
+    redis_url: SecretStr | None = None
+    secret_key: SecretStr | None = Field(None, description="signs tokens and seals credentials")
+    jwt_algorithm: Literal["HS256", "HS384", "HS512"] = "HS256"
+    jwt_expire_minutes: int = Field(30, ge=1)
+
+    orchestrator_task_queue: Annotated[str, Field(min_length=1)] = "default"
+    orchestrator_max_activities: int = Field(100, ge=1, description="node runs a worker works on at a time")
+    orchestrator_code_isolation: Literal["auto", "bwrap", "process"] = "auto"
+    orchestrator_expression_processes: int = Field(2, ge=1, le=64)
+    orchestrator_code_processes: int = Field(2, ge=1, le=64)
+    orchestrator_shutdown_seconds: float = Field(30.0, ge=0, description="how long streams and nodes may finish")
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _upper(cls, value: object) -> object:
+        return value.upper() if isinstance(value, str) else value
+
+    @field_validator("log_format", mode="before")
+    @classmethod
+    def _lower(cls, value: object) -> object:
+        return value.lower() if isinstance(value, str) else value
+
+    @field_validator("database_url")
+    @classmethod
+    def _postgres(cls, value: SecretStr) -> SecretStr:
+        database_url(value.get_secret_value())
+        return value
+
+
+def load_settings(**overrides: object) -> Settings:
+    """The settings of the environment; SettingsError names every variable that is wrong."""
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]
+    except ValidationError as error:
+        raise SettingsError("; ".join(_sentence(detail) for detail in error.errors(include_url=False))) from None
+
+
+def _sentence(detail: object) -> str:
+    assert isinstance(detail, dict)
+    name = str(detail["loc"][0])
+    field = Settings.model_fields[name]
+    message = str(detail["msg"]).removeprefix("Value error, ")
+    secret = "SecretStr" in str(field.annotation)
+    given = "" if secret else f" (it is {str(detail['input'])[:60]!r})"
+    return f"{name.upper()}: {message}{given}"

@@ -1,0 +1,135 @@
+"""The store as activities see it: implements the protocols of `activities.ports`."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from activities.ports import Checkpoint, ChildExecution, Definition, StoreUnavailableError
+from orchestrator.errors import DefinitionError, Problem
+from orchestrator.items import ONE_EMPTY_ITEM, Items
+from orchestrator.model import NodeType
+from orchestrator.record import ExecutionRecord, NodeRecord
+from orchestrator.start import RunStart
+from services.errors import execution_not_found
+from services.store import checkpoints, executions, payloads, recording, workflows
+from services.store.definitions import Definitions
+from services.store.engine import Database
+
+
+@asynccontextmanager
+async def outages_named() -> AsyncIterator[None]:
+    """Raises StoreUnavailableError for what passes once PostgreSQL is back."""
+    try:
+        yield
+    except (OperationalError, InterfaceError, PoolTimeoutError) as error:
+        raise StoreUnavailableError("PostgreSQL doesn't answer") from error
+    except DBAPIError as error:
+        if not error.connection_invalidated:
+            raise
+        raise StoreUnavailableError("the connection to PostgreSQL was lost") from error
+
+
+class StoredDefinitions:
+    """Versions that can be run."""
+
+    def __init__(self, definitions: Definitions) -> None:
+        self._definitions = definitions
+
+    async def get(self, version_id: str) -> Definition:
+        """The version."""
+        async with outages_named():
+            return await self._definitions.get(version_id)
+
+
+class StoredPayloads:
+    """Bodies by content hash."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def put(self, execution_id: str, bodies: Sequence[bytes]) -> list[str]:
+        """Stores each body once and links it to the execution."""
+        async with outages_named():
+            return await payloads.put(self._database, execution_id, bodies)
+
+    async def get(self, refs: Sequence[str]) -> list[bytes]:
+        """The bodies, in order."""
+        async with outages_named():
+            return await payloads.get(self._database, refs)
+
+
+class StoredExecutions:
+    """The record of runs."""
+
+    def __init__(self, database: Database, definitions: Definitions) -> None:
+        self._database = database
+        self._definitions = definitions
+
+    async def record(
+        self, execution_id: str, nodes: Sequence[NodeRecord], execution: ExecutionRecord | None = None
+    ) -> None:
+        """Writes records in one statement."""
+        async with outages_named():
+            await recording.record(self._database, execution_id, nodes, execution)
+
+    async def create_child(
+        self,
+        execution_id: str,
+        parent_execution_id: str,
+        workflow_id: str,
+        mode: str,
+        trigger_subtype: str,
+        at: datetime,
+    ) -> ChildExecution:
+        """Records a run of the workflow's latest version; the same again if the id is known."""
+        async with outages_named():
+            known = await self._known(execution_id)
+            if known is not None:
+                return known
+            start = await self._start_of(execution_id, workflow_id, mode, trigger_subtype)
+            new = executions.NewExecution(start, at, parent_execution_id=parent_execution_id)
+            async with self._database.single() as connection:
+                await executions.insert(connection, new)
+            # Whoever else inserted it meanwhile may have taken another version: what is stored counts.
+            stored = await self._known(execution_id)
+        if stored is None:
+            raise execution_not_found(execution_id)
+        return stored
+
+    async def load_checkpoint(self, execution_id: str, node: str, run_index: int) -> Checkpoint:
+        """What earlier attempts have finished."""
+        async with outages_named():
+            return await checkpoints.load(self._database, execution_id, node, run_index)
+
+    async def save_checkpoint(
+        self, execution_id: str, node: str, run_index: int, item: int, outputs: dict[str, Items]
+    ) -> None:
+        """Notes that one item is done."""
+        async with outages_named():
+            await checkpoints.save(self._database, execution_id, node, run_index, item, outputs)
+
+    async def _known(self, execution_id: str) -> ChildExecution | None:
+        async with self._database.reading() as session:
+            row = await executions.find(session, execution_id)
+        if row is None:
+            return None
+        return ChildExecution(
+            execution_id, row.version_id, row.workflow_id or "", row.workflow_name, row.version, row.trigger
+        )
+
+    async def _start_of(self, execution_id: str, workflow_id: str, mode: str, trigger_subtype: str) -> RunStart:
+        async with self._database.reading() as session:
+            latest = await workflows.version_id(session, workflow_id, 0)
+        version = await self._definitions.version(latest)
+        name = version.workflow.name
+        if version.plan is None:
+            raise DefinitionError([Problem("WORKFLOW_NOT_VALID", f"workflow {name!r} isn't valid; mend it first")])
+        triggers = (node for node in version.plan.nodes if node.type == NodeType.TRIGGER_NODE and not node.disabled)
+        begin = next((node.name for node in triggers if node.subtype == trigger_subtype), None)
+        if begin is None:
+            message = f"workflow {name!r} has no {trigger_subtype} trigger; add one so that it can be called"
+            raise DefinitionError([Problem("TRIGGER_MISSING", message)])
+        return RunStart(execution_id, latest, workflow_id, name, version.version, mode, begin, ONE_EMPTY_ITEM)

@@ -1,0 +1,122 @@
+"""Hears of committed records by PostgreSQL's notifications and wakes whoever waits for them."""
+
+import asyncio
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+import structlog
+
+from services.store.engine import CONNECT_TIMEOUT, connection_string
+from services.store.recording import CHANNEL
+
+FIRST_DELAY = 0.1
+LONGEST_DELAY = 5.0
+
+_log = structlog.get_logger(__name__)
+
+
+class Watcher:
+    """Somebody who waits for news of one execution."""
+
+    def __init__(self) -> None:
+        self._news = asyncio.Event()
+
+    def wake(self) -> None:
+        """There is, or may be, news."""
+        self._news.set()
+
+    async def wait(self, seconds: float) -> bool:
+        """Whether there was news since the last call that said so, waiting for some if need be."""
+        try:
+            await asyncio.wait_for(self._news.wait(), seconds)
+        except TimeoutError:
+            return False
+        self._news.clear()
+        return True
+
+
+class Listener:
+    """The process's one listening connection; it reconnects by itself and then wakes everybody once."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._watchers: dict[str, set[Watcher]] = {}
+        self._task: asyncio.Task[None] | None = None
+        self._listening = asyncio.Event()
+
+    async def start(self) -> None:
+        """Connects; raises if PostgreSQL can't be reached now."""
+        connection = await self._connect()
+        self._task = asyncio.create_task(self._run(connection), name="listener")
+
+    async def stop(self) -> None:
+        """Disconnects."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+            self._task = None
+
+    @contextmanager
+    def watch(self, execution_id: str) -> Iterator[Watcher]:
+        """A watcher that is woken by every record of the execution from now on."""
+        watcher = Watcher()
+        self._watchers.setdefault(execution_id, set()).add(watcher)
+        try:
+            yield watcher
+        finally:
+            others = self._watchers[execution_id]
+            others.discard(watcher)
+            if not others:
+                del self._watchers[execution_id]
+
+    async def listening(self) -> None:
+        """Returns once connected."""
+        await self._listening.wait()
+
+    def wake_all(self) -> None:
+        """Makes every watcher look for itself."""
+        for watchers in self._watchers.values():
+            for watcher in watchers:
+                watcher.wake()
+
+    async def _connect(self) -> "psycopg.AsyncConnection[tuple[Any, ...]]":
+        connection = await psycopg.AsyncConnection.connect(
+            connection_string(self._url),
+            autocommit=True,
+            connect_timeout=CONNECT_TIMEOUT,
+            application_name="orchestrator listener",
+            # A peer that vanished without a word is noticed after about a minute.
+            keepalives_idle=30,
+            keepalives_interval=10,
+            keepalives_count=3,
+        )
+        await connection.execute(f"LISTEN {CHANNEL}")
+        self._listening.set()
+        return connection
+
+    async def _run(self, connection: "psycopg.AsyncConnection[tuple[Any, ...]]") -> None:
+        while True:
+            try:
+                async for notice in connection.notifies():
+                    for watcher in self._watchers.get(notice.payload, ()):
+                        watcher.wake()
+            except psycopg.Error as error:
+                _log.warning("listening connection lost", error=type(error).__name__)
+            finally:
+                await connection.close()
+            self._listening.clear()
+            connection = await self._reconnect()
+            # What was committed meanwhile was announced to nobody.
+            self.wake_all()
+
+    async def _reconnect(self) -> "psycopg.AsyncConnection[tuple[Any, ...]]":
+        delay = FIRST_DELAY
+        while True:
+            try:
+                return await self._connect()
+            except psycopg.Error:
+                await asyncio.sleep(delay * random.uniform(0.5, 1.0))
+                delay = min(2 * delay, LONGEST_DELAY)

@@ -1,0 +1,83 @@
+"""Brings a database's schema up to date."""
+
+from collections.abc import Callable
+from importlib.resources import files
+from typing import Any
+
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, create_engine, text
+from sqlalchemy.pool import NullPool
+
+from services.store.engine import CONNECT_TIMEOUT, database_url
+from services.store.tables import Base
+
+# Any number that is ours alone: whoever migrates holds this advisory lock.
+_LOCK = 7_215_501
+
+
+class SchemaBehind(RuntimeError):
+    """The database lacks migrations that this version of the program needs."""
+
+
+def upgrade(url: str, revision: str = "head") -> None:
+    """Runs the missing migrations in one transaction; two at a time wait for each other."""
+
+    def run(connection: Connection) -> None:
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+        command.upgrade(_config(connection), revision)
+
+    _within(url, run)
+
+
+def downgrade(url: str, revision: str) -> None:
+    """Undoes migrations down to `revision` ("base" for all)."""
+    _within(url, lambda connection: command.downgrade(_config(connection), revision))
+
+
+def generate(url: str, message: str) -> None:
+    """Writes a new migration module from the difference between the tables and the database."""
+    _within(url, lambda connection: command.revision(_config(connection), message, autogenerate=True))
+
+
+def differences(url: str) -> list[Any]:
+    """What the migrated database lacks of the declared tables, or has beyond them."""
+    found: list[Any] = []
+
+    def run(connection: Connection) -> None:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        found.extend(compare_metadata(context, Base.metadata))
+
+    _within(url, run)
+    return found
+
+
+def require_current(url: str) -> None:
+    """Raises SchemaBehind unless every migration has run."""
+
+    def run(connection: Connection) -> None:
+        context = MigrationContext.configure(connection)
+        current, head = context.get_current_revision(), ScriptDirectory.from_config(_config(connection))
+        if current != head.get_current_head():
+            raise SchemaBehind(
+                f"the database is at migration {current or 'none'}, this program needs "
+                f"{head.get_current_head()}; run `orchestrator migrate`"
+            )
+
+    _within(url, run)
+
+
+def _within(url: str, run: Callable[[Connection], object]) -> None:
+    engine = create_engine(database_url(url), poolclass=NullPool, connect_args={"connect_timeout": CONNECT_TIMEOUT})
+    with engine.begin() as connection:
+        run(connection)
+
+
+def _config(connection: Connection) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(files("services.store") / "migrations"))
+    config.attributes["connection"] = connection
+    return config

@@ -1,0 +1,176 @@
+"""Runs as clients see them: one, lists, histories, and events as they happen."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from orchestrator.items import OUTPUT_LIMIT, Items
+from orchestrator.record import Status
+from services.store import events, executions, paging, serial
+from services.store.events import Event, EventKind
+from services.store.tables import AttemptRow, ExecutionRow, NodeRunRow
+from services.usecases.backend import Backend
+from services.usecases.data import Reader
+from services.usecases.reconciling import reconcile
+
+DEFAULT_PORT_BYTES = 64 * 1024
+# A page ends early at this size: clients refuse messages over 4 MiB unless told otherwise.
+_PAGE_BYTES = 3 * 1024 * 1024
+# A stream without news asks Temporal whether the run is still there.
+_IDLE = 30.0
+# A run this young is not asked about yet.
+_YOUNG = timedelta(seconds=5)
+
+
+@dataclass(frozen=True)
+class Port:
+    """The items of one port; `items_json` is empty where they are left out."""
+
+    name: str
+    count: int
+    size: int
+    items_json: str
+
+
+@dataclass(frozen=True)
+class NodeRunView:
+    """A node run with what it was given and what it made."""
+
+    row: NodeRunRow
+    inputs: Sequence[Port] = ()
+    outputs: Sequence[Port] = ()
+    attempts: Sequence[AttemptRow] = field(default=())
+
+    @property
+    def size(self) -> int:
+        """Bytes of its items."""
+        return sum(len(port.items_json) for port in (*self.inputs, *self.outputs))
+
+
+class ExecutionReader:
+    """Reads what is recorded of runs, and asks Temporal where the record says a run is open."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+
+    async def get(self, execution_id: str) -> ExecutionRow:
+        """One run without its data, reconciled with Temporal."""
+        row = await self.row(execution_id)
+        return await self.row(execution_id) if await reconcile(self._backend, [row]) else row
+
+    async def row(self, execution_id: str) -> ExecutionRow:
+        """One run as recorded, without its data."""
+        async with self._backend.database.reading() as session:
+            return await executions.get_brief(session, execution_id)
+
+    async def whole(self, execution_id: str) -> ExecutionRow:
+        """One run with its data, reconciled with Temporal."""
+        await self.get(execution_id)
+        async with self._backend.database.reading() as session:
+            return await executions.get(session, execution_id)
+
+    async def output_json(self, row: ExecutionRow) -> str:
+        """The run's result: node name to a list of items' JSON; empty while there is none, or beyond 64 MiB."""
+        outputs = serial.read_optional(row.outputs, dict[str, Items])
+        if outputs is None or sum(items.size for items in outputs.values()) > OUTPUT_LIMIT:
+            return ""
+        return await Reader(self._backend.database).output_json(outputs)
+
+    async def listed(
+        self, filters: executions.Filters, page_size: int, page_token: str
+    ) -> tuple[Sequence[ExecutionRow], str]:
+        """A page of runs, the latest first, and the next page's token."""
+        size, after = paging.page_size(page_size, 50), paging.read_time_token(page_token)
+        rows = await self._page(filters, size + 1, after)
+        if await reconcile(self._backend, rows):
+            rows = await self._page(filters, size + 1, after)
+        shown = rows[:size]
+        return shown, paging.time_token(shown[-1].started_at, shown[-1].id) if len(rows) > size else ""
+
+    async def history(
+        self, execution_id: str, node: str, max_port_bytes: int, page_size: int, page_token: str
+    ) -> tuple[ExecutionRow, list[NodeRunView], str]:
+        """A run, a page of its node runs in the order they began, and the next page's token."""
+        size, after = paging.page_size(page_size, 200), paging.read_number_token(page_token)
+        row = await self.get(execution_id)
+        async with self._backend.database.reading() as session:
+            rows = await executions.node_runs(session, execution_id, node=node, limit=size + 1, after=after)
+            attempts = await executions.attempts(session, execution_id, rows)
+        views: list[NodeRunView] = []
+        total = 0
+        for run in rows[:size]:
+            view = await self.view(run, attempts.get((run.node, run.run_index), ()), max_port_bytes)
+            total += view.size
+            if views and total > _PAGE_BYTES:
+                break
+            views.append(view)
+        token = paging.number_token(views[-1].row.started_sequence) if len(rows) > len(views) else ""
+        return row, views, token
+
+    async def view(self, row: NodeRunRow, attempts: Sequence[AttemptRow], max_port_bytes: int) -> NodeRunView:
+        """A node run with its items, but for ports that are too large."""
+        limit = max_port_bytes or DEFAULT_PORT_BYTES
+        inputs = serial.read_optional(row.inputs, list[Items]) or []
+        outputs = serial.read_optional(row.outputs, dict[str, Items]) or {}
+        reader = Reader(self._backend.database)
+        shown = (*inputs, *outputs.values())
+        await reader.fetch(items for items in shown if items.size <= limit)
+        return NodeRunView(
+            row,
+            [await _port(reader, str(place), items, limit) for place, items in enumerate(inputs)],
+            [await _port(reader, name, items, limit) for name, items in outputs.items()],
+            attempts,
+        )
+
+    async def watch(self, execution_id: str, after_sequence: int) -> AsyncIterator[tuple[Event, ExecutionRow | None]]:
+        """Every event after a sequence number, past and to come, until the run has ended."""
+        sequence = after_sequence
+        with self._backend.listener.watch(execution_id) as watcher:
+            patience = await self._first_patience(execution_id)
+            while True:
+                page, row = await self._events(execution_id, sequence)
+                for event in page:
+                    yield event, None if event.node_run else row
+                    sequence = event.sequence
+                    if event.kind is EventKind.EXECUTION_FINISHED:
+                        return
+                if len(page) == events.PAGE:
+                    continue
+                if not page and Status(row.status).ended:
+                    return
+                if not await watcher.wait(patience):
+                    await self.get(execution_id)
+                    patience = _IDLE
+
+    async def _first_patience(self, execution_id: str) -> float:
+        """How long a new stream waits for news before it asks Temporal; an old run it asks about at once."""
+        row = await self.row(execution_id)
+        if datetime.now(UTC) - row.started_at < _YOUNG:
+            return _YOUNG.total_seconds()
+        await reconcile(self._backend, [row])
+        return _IDLE
+
+    async def wait_for_end(self, execution_id: str) -> ExecutionRow:
+        """The run, once it has ended."""
+        with self._backend.listener.watch(execution_id) as watcher:
+            row = await self.row(execution_id)
+            while not Status(row.status).ended:
+                heard = await watcher.wait(_IDLE)
+                row = await (self.row(execution_id) if heard else self.get(execution_id))
+        return row
+
+    async def _events(self, execution_id: str, sequence: int) -> tuple[Sequence[Event], ExecutionRow]:
+        async with self._backend.database.reading() as session:
+            page = await events.after(session, execution_id, sequence)
+            return page, await executions.get_brief(session, execution_id)
+
+    async def _page(
+        self, filters: executions.Filters, limit: int, after: tuple[datetime, str] | None
+    ) -> Sequence[ExecutionRow]:
+        async with self._backend.database.reading() as session:
+            return await executions.listed(session, filters, limit, after)
+
+
+async def _port(reader: Reader, name: str, items: Items, limit: int) -> Port:
+    text = await reader.items_json(items) if items.size <= limit else ""
+    return Port(name, items.count, items.size, text)

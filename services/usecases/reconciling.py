@@ -1,0 +1,45 @@
+"""Asks Temporal about runs that the store has as open: an operator may have ended them there."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from orchestrator.record import ExecutionRecord, Status
+from services.store import executions, recording
+from services.store.tables import ExecutionRow
+from services.usecases.backend import Backend
+from temporal.client import Ended
+
+# A run is recorded before Temporal hears of it: for so long it is not lost but about to begin.
+_BEGINNING = timedelta(seconds=15)
+_LOST = "RUN_LOST"
+
+_log = structlog.get_logger(__name__)
+
+
+async def reconcile(backend: Backend, rows: Sequence[ExecutionRow]) -> bool:
+    """Writes down the ends of those runs that only Temporal knows of; whether there were any."""
+    still_open = [row for row in rows if not Status(row.status).ended]
+    if not still_open:
+        return False
+    ended = await backend.runs.ended([row.id for row in still_open])
+    mended = False
+    for row in still_open:
+        if row.id in ended:
+            mended = await _mend(backend, row, ended[row.id]) or mended
+    return mended
+
+
+async def _mend(backend: Backend, row: ExecutionRow, ended: Ended) -> bool:
+    lost = ended.error is not None and ended.error.code == _LOST
+    if lost and row.last_sequence <= 1 and datetime.now(UTC) - row.started_at < _BEGINNING:
+        return False
+    async with backend.database.reading() as session:
+        # The run's own last record may have been committed after the row was read.
+        current = await executions.get(session, row.id)
+        if Status(current.status).ended:
+            return True
+    await recording.record(backend.database, row.id, [], ExecutionRecord(ended.status, ended.at, ended.error))
+    _log.warning("end of run taken from Temporal", execution_id=row.id, status=ended.status.value)
+    return True

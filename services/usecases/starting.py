@@ -1,0 +1,189 @@
+"""Begins runs: exactly once for each request id, and never without a record."""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+import structlog
+from temporalio.service import RPCError, RPCStatusCode
+
+from orchestrator.errors import Problem, RunError, Severity
+from orchestrator.items import Items
+from orchestrator.model import NodeType, Workflow
+from orchestrator.plan import NodePlan, Plan
+from orchestrator.record import ExecutionRecord, Status
+from orchestrator.start import RunStart
+from services.errors import PreconditionFailed, Unavailable, invalid
+from services.store import executions, recording, serial
+from services.store.definitions import Version
+from services.store.executions import NewExecution
+from services.store.ids import new_id
+from services.store.tables import ExecutionRow
+from services.usecases.backend import Backend
+from services.usecases.data import read_input
+
+# A plan larger than this isn't put into Temporal's history; the run loads it.
+_PLAN_IN_HISTORY = 64 * 1024
+NOT_STARTED = "NOT_STARTED"
+MANUAL = "MANUAL"
+_FITTING = {MANUAL: ("MANUAL",), "SUBWORKFLOW": ("SUBWORKFLOW",)}
+_NEVER_BY_ITSELF = ("MANUAL", "SUBWORKFLOW", "ERROR")
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class ExecuteRequest:
+    """What a client says to begin a run."""
+
+    workflow_id: str
+    mode: str = MANUAL
+    input_json: str = ""
+    trigger: str = ""
+    request_id: str = ""
+    version: int = 0
+    user_id: str = ""
+
+
+@dataclass(frozen=True)
+class Started:
+    """A run that was begun, now or by an earlier request with the same id."""
+
+    execution_id: str
+    workflow_id: str
+    version: int
+    status: Status
+
+
+class Starter:
+    """Records runs and hands them to Temporal."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+
+    async def execute(self, request: ExecuteRequest) -> Started:
+        """Begins a run of a workflow."""
+        given = await read_input(request.input_json, "input")
+        async with self._backend.database.single() as connection:
+            found = await executions.startable(connection, request.workflow_id, request.version, request.request_id)
+        if found.earlier_execution_id is not None:
+            return await self.again(found.earlier_execution_id)
+        version = await self._backend.definitions.version(found.version_id)
+        start = self._prepare(version, request, given.items)
+        new = NewExecution(
+            start=start,
+            at=datetime.now(UTC),
+            user_id=request.user_id,
+            request_id=request.request_id,
+            completed=not version.workflow.nodes,
+            body=given.body,
+            body_ref=given.ref,
+        )
+        return await self.begin(new)
+
+    async def begin(self, new: NewExecution) -> Started:
+        """Records a run and starts it; if its request id is taken, the run that has it."""
+        async with self._backend.database.single() as connection:
+            inserted = await executions.insert(connection, new)
+            if not inserted:
+                found = await executions.startable(connection, new.start.workflow_id, 0, new.request_id)
+                if found.earlier_execution_id is None:
+                    raise Unavailable("REQUEST_RACE", "the run of this request was just removed; try again")
+                return await self.again(found.earlier_execution_id)
+        if new.completed:
+            return Started(new.start.execution_id, new.start.workflow_id, new.start.version, Status.COMPLETED)
+        await self._hand_over(new.start, new.request_id)
+        return Started(new.start.execution_id, new.start.workflow_id, new.start.version, Status.RUNNING)
+
+    async def again(self, execution_id: str) -> Started:
+        """The run of an earlier request; started now if that request got no further than its record."""
+        async with self._backend.database.transaction() as session:
+            row = await executions.get(session, execution_id)
+            lost = _never_started(row)
+            if lost and row.status != Status.RUNNING:
+                await executions.reopen(session, execution_id)
+        status = Status.RUNNING if lost else Status(row.status)
+        if lost and row.start is not None:
+            await self._hand_over(serial.read(row.start, RunStart), row.request_id or "")
+        return Started(row.id, row.workflow_id or "", row.version, status)
+
+    async def _hand_over(self, start: RunStart, request_id: str) -> None:
+        try:
+            await self._backend.runs.start(await self._with_plan(start))
+        except RPCError as error:
+            await self._not_started(start.execution_id, request_id, error)
+            if error.status in (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED):
+                raise Unavailable("TEMPORAL_UNAVAILABLE", "Temporal doesn't answer; try again later") from error
+            raise
+
+    async def _with_plan(self, start: RunStart) -> RunStart:
+        version = await self._backend.definitions.version(start.version_id)
+        small = version.plan is not None and version.plan_size <= _PLAN_IN_HISTORY
+        return replace(start, plan=version.plan if small else None)
+
+    async def _not_started(self, execution_id: str, request_id: str, error: RPCError) -> None:
+        # Only a refused connection says for sure that the run didn't begin.
+        if not request_id and error.status is RPCStatusCode.UNAVAILABLE:
+            async with self._backend.database.transaction() as session:
+                await executions.discard(session, execution_id)
+            return
+        why = RunError(NOT_STARTED, "Temporal didn't take the run", hint="run it again")
+        ended = ExecutionRecord(Status.FAILED, datetime.now(UTC), why)
+        await recording.record(self._backend.database, execution_id, [], ended)
+        _log.warning("run not started", execution_id=execution_id, status=error.status.name)
+
+    def _prepare(self, version: Version, request: ExecuteRequest, items: Items) -> RunStart:
+        begin = ""
+        if version.workflow.nodes:
+            begin = choose_trigger(require_plan(version), version.workflow, request.mode, request.trigger)
+        return RunStart(
+            execution_id=new_id(),
+            version_id=version.version_id,
+            workflow_id=version.workflow_id,
+            workflow_name=version.workflow.name,
+            version=version.version,
+            mode=request.mode,
+            begin=begin,
+            input=items,
+            use_pinned=request.mode == MANUAL,
+        )
+
+
+def require_plan(version: Version) -> Plan:
+    """The plan; PreconditionFailed with all that is wrong if the version isn't valid."""
+    if version.plan is None:
+        raise PreconditionFailed(
+            [problem for problem in version.problems if problem.severity is Severity.ERROR]
+            or [Problem("WORKFLOW_NOT_VALID", "the workflow isn't valid; validate it")]
+        )
+    return version.plan
+
+
+def choose_trigger(plan: Plan, workflow: Workflow, mode: str, name: str) -> str:
+    """The trigger that a run begins at: the named one, else the only one that fits the mode, else the only one."""
+    triggers = [node for node in plan.nodes if node.type == NodeType.TRIGGER_NODE and not node.disabled]
+    names = ", ".join(repr(node.name) for node in triggers[:10]) or "none"
+    if name:
+        if any(node.name == name for node in triggers):
+            return name
+        raise invalid("TRIGGER_NOT_FOUND", f"{name[:128]!r} isn't a trigger of the workflow; it has {names}", "trigger")
+    if not triggers:
+        message = f"workflow {workflow.name!r} has no trigger that is enabled; add one"
+        raise PreconditionFailed([Problem("TRIGGER_MISSING", message)])
+    fitting = [node for node in triggers if _fits(node, mode)]
+    chosen = fitting if len(fitting) == 1 else triggers
+    if len(chosen) == 1:
+        return chosen[0].name
+    raise invalid("TRIGGER_AMBIGUOUS", f"the workflow has several triggers; name one of {names}", "trigger")
+
+
+def _fits(node: NodePlan, mode: str) -> bool:
+    fitting = _FITTING.get(mode)
+    return node.subtype in fitting if fitting else node.subtype not in _NEVER_BY_ITSELF
+
+
+def _never_started(row: ExecutionRow) -> bool:
+    if row.last_sequence <= 1:
+        return row.status == Status.RUNNING
+    error = serial.read_optional(row.error, RunError)
+    nothing_ran = row.status_sequence is not None and row.last_sequence == row.status_sequence <= 2
+    return nothing_ran and error is not None and error.code in (NOT_STARTED, "RUN_LOST")
