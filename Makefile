@@ -46,11 +46,12 @@ test-system: env ## install what the rest of the tests needs (by apt, as root), 
 	$(SUDO) apt-get install -qq --yes --no-install-recommends bubblewrap
 	$(BIN)/pytest -m system
 
-check: env ## lint, types, arrows between packages, wire contract
+check: env ## lint, types, arrows between packages, wire contract, generated docs
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m docs.generate --check
 	$(BIN)/buf lint
 	$(BIN)/buf breaking --against proto/baseline.binpb
 	@fresh=$$(mktemp -d) && trap 'rm -rf "$$fresh"' EXIT && $(MAKE) --no-print-directory proto STUBS="$$fresh" && \

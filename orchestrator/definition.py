@@ -106,7 +106,7 @@ def _named_limits(workflow: Workflow) -> Iterator[Problem]:
     named = [("id", "", workflow.id), ("name", "", workflow.name)]
     for index, node in enumerate(workflow.nodes):
         named += [(f"nodes[{index}].id", node.name, node.id), (f"nodes[{index}].name", node.name, node.name)]
-        if _deeper_than(node.parameters, MAX_DEPTH):
+        if _deeper_than(node.parameters, MAX_DEPTH - 1):
             yield Problem(
                 "NESTED_TOO_DEEP",
                 f"node {node.name[:40]!r} nests its parameters more than {MAX_DEPTH} deep; flatten them",

@@ -14,7 +14,7 @@ from urllib.parse import quote
 import psutil
 import psycopg
 
-from temporal.server_process import Account, ServerError, ServerProcess, environment
+from temporal.server_process import Account, ServerError, ServerProcess
 
 DATABASE = "workflow_engine"
 _SUPERUSER = "postgres"
@@ -127,21 +127,15 @@ class EmbeddedPostgres:
             os.chown(fresh, self._account.uid, self._account.gid)
             _open_way(fresh)
             _open_way(_binary("initdb"))
-        options = ["--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-instructions"]
-        initdb = await asyncio.create_subprocess_exec(
-            *(str(_binary("initdb")), "-D", str(fresh), "-U", _SUPERUSER, *options),
-            *(() if self._durable else ("--no-sync",)),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            env=environment(),
-            user=self._account.uid if self._account else None,
-            group=self._account.gid if self._account else None,
-            extra_groups=[] if self._account else None,
-        )
-        output, _ = await initdb.communicate()
-        if initdb.returncode:
-            raise ServerError(f"initdb failed in {fresh}:\n{output.decode(errors='replace').strip()}")
+        command = [str(_binary("initdb")), "-D", str(fresh), "-U", _SUPERUSER, "--auth=trust"]
+        command += ["--encoding=UTF8", "--locale=C.UTF-8", "--no-instructions"]
+        initdb = ServerProcess("initdb", self.folder / "initdb.log")
+        try:
+            await initdb.spawn(command if self._durable else [*command, "--no-sync"], account=self._account)
+            if await initdb.ended():
+                raise initdb.failure("failed")
+        finally:
+            await initdb.stop(grace=0)
         fresh.rename(self._data)
 
     def _place_sockets(self) -> None:

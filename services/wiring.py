@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-import httpx
 from temporalio.client import Client
 from temporalio.worker import Worker
 
@@ -13,6 +12,7 @@ from activities.activities import Activities
 from nodes import validation
 from nodes.expression.expressions import Expressions
 from nodes.factory import Catalogue, get_node_executor_factory
+from nodes.http.client import open_client
 from nodes.resources import Resources
 from nodes.sandbox.sandbox import Sandbox
 from orchestrator.compiler import compile_plan
@@ -30,7 +30,6 @@ from services.usecases.backend import Backend
 from temporal.client import Runs
 from temporal.worker import make_worker
 
-HTTP_TIMEOUT = 30.0
 Check = Callable[[], Awaitable[object]]
 
 
@@ -63,7 +62,7 @@ def build_parts(settings: Settings) -> Parts:
         echo=settings.database_echo,
     )
     resources = Resources(
-        http=open_client(timeout=HTTP_TIMEOUT),
+        http=open_client(),
         sandbox=Sandbox(processes=settings.orchestrator_code_processes, isolation=settings.orchestrator_code_isolation),
         expressions=Expressions(processes=settings.orchestrator_expression_processes),
     )

@@ -72,9 +72,9 @@ class Runs:
         except WorkflowAlreadyStartedError:
             return
 
-    async def cancel(self, execution_id: str) -> None:
-        """Asks the run to stop; it ends CANCELED once what is running has stopped."""
-        await self._steer(self._handle(execution_id).cancel())
+    async def cancel(self, execution_id: str, reason: str = "") -> None:
+        """Asks the run to stop; it ends CANCELED, with the reason, once what is running has stopped."""
+        await self._steer(self._handle(execution_id).cancel(reason=reason))
 
     async def pause(self, execution_id: str) -> None:
         """Has the run start no more nodes."""

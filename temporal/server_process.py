@@ -68,10 +68,14 @@ class ServerProcess:
         """Whether it was started and hasn't ended."""
         return self._process is not None and self._process.returncode is None
 
+    async def ended(self) -> int:
+        """Waits until it ends, whoever ends it; returns its exit code, negative for a signal."""
+        assert self._process is not None, "spawn() comes first"
+        return await self._process.wait()
+
     async def died(self) -> str:
         """Waits until it ends, whoever ends it; says how."""
-        assert self._process is not None, "spawn() comes first"
-        return f"{self.name} ended ({describe_exit(await self._process.wait())})"
+        return f"{self.name} ended ({describe_exit(await self.ended())})"
 
     def failure(self, what: str) -> ServerError:
         """An error that says what went wrong and quotes the end of the log."""

@@ -82,7 +82,8 @@ class OrchestratorWorkflow:
         try:
             await self._drive(self._interpreter)
         except asyncio.CancelledError:
-            canceled = RunError("CANCELED", "the run was canceled")
+            reason = workflow.cancellation_reason()
+            canceled = RunError("CANCELED", f"the run was canceled: {reason}" if reason else "the run was canceled")
             await _uninterrupted(self._end(self._interpreter, Status.CANCELED, canceled))
             raise
         return await _uninterrupted(self._close(self._interpreter, plan))
@@ -273,7 +274,9 @@ class OrchestratorWorkflow:
             outputs: dict[str, Items] = await self._spilled(results, INLINE_TOTAL)
             return RunResult(outputs)
         await self._end(interpreter, Status.TIMED_OUT if self._timed_out else Status.FAILED, error)
-        if plan.error_workflow_id and self._start.mode != "TEST":
+        # The failure of an error workflow starts none: that could go on for ever.
+        began_with_a_failure = plan.nodes[plan.positions[self._start.begin]].subtype == "ERROR"
+        if plan.error_workflow_id and self._start.mode != "TEST" and not began_with_a_failure:
             await start_error_workflow(self._start, plan.error_workflow_id, error)
         where = f"{error.node}: " if error.node else ""
         raise ApplicationError(where + error.message, error, type=error.code, non_retryable=True)

@@ -20,7 +20,7 @@ def perform(work: Coroutine[Any, Any, Exit], *, as_json: bool = False) -> NoRetu
     except Failure as failure:
         report(failure, as_json)
         code = int(failure.exit_code)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):
         code = _INTERRUPTED
     raise typer.Exit(code)
 

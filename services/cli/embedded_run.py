@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from orchestrator.model import Workflow
-from services.cli.console import status
+from services.cli.console import on_stop_signals, status
 from services.cli.failure import Failure
 from services.cli.process import log_only_trouble
 from services.cli.run import refuse_errors
@@ -20,6 +20,9 @@ from temporal.server_process import ServerError
 async def embedded(workflow: Workflow) -> AsyncIterator[str]:
     """The address of a server that starts while the workflow is validated, and is stopped and forgotten after."""
     log_only_trouble()
+    command = asyncio.current_task()
+    assert command
+    on_stop_signals(command.cancel)
     with tempfile.TemporaryDirectory(prefix="orchestrator-") as folder:
         stack = Stack(Path(folder), Ports(grpc=0, ui=None, temporal=0), keep=False)
         starting = asyncio.create_task(stack.start())

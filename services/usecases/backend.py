@@ -20,7 +20,7 @@ class Runs(Protocol):
     async def start(self, start: RunStart) -> None:
         """Starts a run; starting it again changes nothing."""
 
-    async def cancel(self, execution_id: str) -> None:
+    async def cancel(self, execution_id: str, reason: str = "") -> None:
         """Asks the run to stop."""
 
     async def pause(self, execution_id: str) -> None:

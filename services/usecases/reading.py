@@ -134,9 +134,11 @@ class ExecutionReader:
                     sequence = event.sequence
                     if event.kind is EventKind.EXECUTION_FINISHED:
                         return
-                if len(page) == events.PAGE:
+                ended = Status(row.status).ended
+                if len(page) == events.PAGE or (ended and (row.status_sequence or 0) > sequence):
+                    # There is more: a full page, or an end that was committed after the events were read.
                     continue
-                if not page and Status(row.status).ended:
+                if ended:
                     return
                 if not await watcher.wait(patience):
                     await self.get(execution_id)

@@ -16,6 +16,8 @@ from temporal.client import RunNotFoundError
 # How long a pause or resumption may take to be recorded before the caller is answered all the same.
 _RECORDED_WITHIN = 2.0
 
+# The longest reason for a cancellation that is kept.
+MAX_REASON = 500
 _log = structlog.get_logger(__name__)
 
 
@@ -28,7 +30,7 @@ class Steering:
 
     async def cancel(self, execution_id: str, reason: str) -> ExecutionRow:
         """Asks a run to stop; returns once Temporal has taken it on."""
-        await self._steer(execution_id, "canceled", self._backend.runs.cancel)
+        await self._steer(execution_id, "canceled", lambda id_: self._backend.runs.cancel(id_, reason[:MAX_REASON]))
         _log.info("cancellation asked for", execution_id=execution_id, reason=reason[:200])
         return await self._reader.row(execution_id)
 

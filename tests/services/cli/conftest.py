@@ -53,9 +53,13 @@ class Cli:
         assert "Traceback" not in done.output
         return done
 
+    def command(self, *arguments: str | Path) -> list[str]:
+        """The command as a user's shell starts it."""
+        return [ORCHESTRATOR, *map(str, arguments)]
+
     def process(self, *arguments: str | Path) -> "subprocess.CompletedProcess[str]":
         """Runs the command as a user does."""
-        command = [ORCHESTRATOR, *map(str, arguments)]
+        command = self.command(*arguments)
         done = subprocess.run(
             command, env=self.environment(), capture_output=True, text=True, timeout=LONG, check=False
         )
@@ -64,8 +68,7 @@ class Cli:
 
     def start(self, *arguments: str | Path) -> "subprocess.Popen[str]":
         """Starts the command as a user does, without waiting for its end."""
-        command = [ORCHESTRATOR, *map(str, arguments)]
-        return subprocess.Popen(command, env=self.environment(), stdout=subprocess.PIPE, text=True)
+        return subprocess.Popen(self.command(*arguments), env=self.environment(), stdout=subprocess.PIPE, text=True)
 
     def json(self, *arguments: str | Path, code: int = 0) -> dict[str, Any]:
         """The one JSON object that it prints with --json; `code` is the exit code it must have."""

@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import subprocess
+import time
 
 import psutil
 import psycopg
@@ -91,6 +92,21 @@ def test_a_run_without_a_server_starts_its_own(cli_at, write, data_folder, monke
     shown = json.loads(done.stdout)
     assert shown["status"] == "COMPLETED"
     assert shown["output"] == {"Start": [{"a": 1}]}
+    assert list(data_folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_an_interrupted_start_leaves_nothing(cli_at, write, data_folder, monkeypatch, number) -> None:
+    monkeypatch.setenv("TMPDIR", str(data_folder))
+    process = cli_at(None).start("run", write("w"))
+    while not (logs := list(data_folder.glob("*/postgres.new"))):
+        assert process.poll() is None
+        time.sleep(0.01)
+    assert logs
+    children = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(number)
+    assert process.wait(60) == 130
+    assert psutil.wait_procs(children, timeout=10)[1] == []
     assert list(data_folder.iterdir()) == []
 
 

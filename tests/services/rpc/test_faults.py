@@ -46,7 +46,7 @@ class FaultyRuns:
             raise self.fault
         self.started.append(start)
 
-    async def cancel(self, execution_id: str) -> None:
+    async def cancel(self, execution_id: str, reason: str = "") -> None:
         raise self.fault or RunNotFoundError(execution_id)
 
     pause = resume = cancel

@@ -1,0 +1,147 @@
+"""What the documents name exists: files, headings, commands, settings, calls, dependencies."""
+
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from workflow_engine.v1 import workflow_service_pb2
+
+from services.cli.app import app
+from services.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").rglob("*.md")])
+LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
+BLOCK = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
+CODE = re.compile(r"`([^`\n]+)`")
+documents = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+
+
+def slug(heading: str) -> str:
+    """The anchor that a heading gets, as GitHub makes it."""
+    kept = re.sub(r"[^\w\- ]", "", heading.replace("`", "").lower())
+    return kept.strip().replace(" ", "-")
+
+
+def anchors(document: Path) -> set[str]:
+    prose = BLOCK.sub("", document.read_text(encoding="utf-8"))
+    return {slug(heading) for heading in re.findall(r"^#+ (.+)$", prose, re.MULTILINE)}
+
+
+def broken_links(document: Path) -> list[str]:
+    prose = CODE.sub("", BLOCK.sub("", document.read_text(encoding="utf-8")))
+    broken = []
+    for link in LINK.findall(prose):
+        path, _, anchor = link.partition("#")
+        target = (document.parent / path).resolve() if path else document
+        if link.startswith(("http://", "https://")):
+            continue
+        if not target.exists() or (anchor and anchor not in anchors(target)):
+            broken.append(link)
+    return broken
+
+
+def shown_commands(text: str) -> Iterator[str]:
+    """What the text tells people to type: inline code, and the lines of its shell blocks."""
+    for language, block in BLOCK.findall(text):
+        if language == "sh":
+            yield from (line.partition(" #")[0].strip() for line in block.splitlines())
+    yield from CODE.findall(BLOCK.sub("", text))
+
+
+def unknown_commands(text: str) -> list[str]:
+    targets = set(re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    unknown = []
+    for command in shown_commands(text):
+        words = command.split()
+        while words and re.fullmatch(r"[A-Z_]+=\S+|export", words[0]):
+            words = words[1:]
+        if words[:1] == ["make"] and len(words) > 1 and words[1] not in targets:
+            unknown.append(command)
+        if words and Path(words[0]).name == "orchestrator" and "/" not in words[0].strip("/") and len(words) > 1:
+            unknown += [command] if not is_command(words[1:]) else []
+    return unknown
+
+
+def is_command(words: list[str]) -> bool:
+    """Whether the words begin with a command of ours, and name only options that it has."""
+    command: Any = typer.main.get_command(app)
+    for word in words:
+        if hasattr(command, "commands") and word != "…":
+            if word not in command.commands:
+                return False
+            command = command.commands[word]
+    options = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
+    return all(word.strip("[]") in options for word in words if word.strip("[]").startswith("--"))
+
+
+@documents
+def test_links_lead_somewhere(document: Path) -> None:
+    assert broken_links(document) == []
+
+
+@documents
+def test_commands_exist(document: Path) -> None:
+    assert unknown_commands(document.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "unknown"),
+    [
+        ("`make test` and `orchestrator run FILE --json`", []),
+        ("`make tea`", ["make tea"]),
+        ("`orchestrator fly`", ["orchestrator fly"]),
+        ("`orchestrator executions list --colour`", ["orchestrator executions list --colour"]),
+        ("```sh\nA=b orchestrator executions fly\n```", ["A=b orchestrator executions fly"]),
+    ],
+)
+def test_the_check_of_commands_sees(text: str, unknown: list[str]) -> None:
+    assert unknown_commands(text) == unknown
+
+
+def test_the_check_of_links_sees(tmp_path: Path) -> None:
+    document = tmp_path / "a.md"
+    document.write_text("# A b\n[x](a.md#a-b) [y](#a-c) [z](none.md) `[code](none)` [w](https://example.com)\n")
+    assert broken_links(document) == ["#a-c", "none.md"]
+
+
+def test_every_dependency_has_its_line() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    wanted = [*project["project"]["dependencies"], *project["dependency-groups"]["dev"]]
+    names = {re.split(r"[\[<>=~!; ]", requirement)[0] for requirement in wanted}
+    text = (ROOT / "docs/dependencies.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| ([a-z0-9-]+) \| .{10,}\|$", text, re.MULTILINE)
+    assert sorted(set(rows) - {"package"}) == sorted(names)
+
+
+def test_every_setting_has_its_row() -> None:
+    text = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
+    table = text.partition("## Settings")[2].partition("\n## ")[0]
+    assert {name.upper() for name in Settings.model_fields} - set(CODE.findall(table)) == set()
+
+
+def test_every_call_has_its_row() -> None:
+    text = (ROOT / "docs/api.md").read_text(encoding="utf-8")
+    service = workflow_service_pb2.DESCRIPTOR.services_by_name["WorkflowService"]
+    assert {method.name for method in service.methods} - set(CODE.findall(text)) == set()
+
+
+def test_every_decision_is_listed() -> None:
+    folder = ROOT / "docs/decisions"
+    listed = re.findall(r"\]\((.+?)\)", (folder / "README.md").read_text(encoding="utf-8"))
+    assert listed == sorted(file.name for file in folder.glob("0*.md"))
+
+
+def test_the_client_is_the_same_wherever_it_is_shown() -> None:
+    shown = [
+        block
+        for name in ("README.md", "docs/api.md")
+        for language, block in BLOCK.findall((ROOT / name).read_text(encoding="utf-8"))
+        if language == "python"
+    ]
+    assert len(shown) == 2
+    assert shown[0] == shown[1]
