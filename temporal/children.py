@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.common import RetryPolicy, TypedSearchAttributes
+from temporalio.common import TypedSearchAttributes
 from temporalio.exceptions import ApplicationError, ChildWorkflowError, is_cancelled_exception
 
 from orchestrator import exact_json
@@ -17,10 +17,10 @@ from orchestrator.messages import PREPARE_CHILD, ChildPlan, ChildRequest, RunReq
 from orchestrator.start import RunStart
 from orchestrator.state import Done, Failed
 from temporal import search_attributes
+from temporal.spilling import STORE_RETRY
 
 MAX_DEPTH = 10
 MAX_AT_ONCE = 20
-STORE_RETRY = RetryPolicy(initial_interval=timedelta(milliseconds=200), maximum_interval=timedelta(seconds=10))
 
 
 async def call_workflow(caller: RunStart, command: CallWorkflow, items: Items, port: str) -> Done | Failed:

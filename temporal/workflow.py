@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
-from temporalio.exceptions import ActivityError, ApplicationError, FailureError, is_cancelled_exception
+from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_exception
 
 from orchestrator.commands import Sleep
 from orchestrator.errors import RunError
@@ -17,31 +17,23 @@ from orchestrator.items import Items
 from orchestrator.messages import (
     ADVANCE,
     LOAD_PLAN,
-    SPILL,
     AdvanceRequest,
     AdvanceResult,
-    NodeResult,
-    NodeTask,
     RunRequest,
     RunResult,
-    SpillRequest,
 )
 from orchestrator.plan import Plan
 from orchestrator.record import ExecutionRecord, NodeRecord, Status
-from orchestrator.spill import inline_items, map_items
 from orchestrator.state import Done, Failed, RunState, Task, Waiting
 from temporal import search_attributes
-from temporal.children import STORE_RETRY, call_workflow, start_error_workflow
+from temporal.children import call_workflow, start_error_workflow
+from temporal.nodes import run_node
+from temporal.spilling import INLINE_TOTAL, STORE_RETRY, spilled
 
 T = TypeVar("T")
 LOCAL_RETRY = RetryPolicy(initial_interval=timedelta(milliseconds=100), maximum_attempts=3)
-NODE_RETRY = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=1))
-HEARTBEAT_TIMEOUT = timedelta(seconds=15)
-LONGEST_ATTEMPT = timedelta(days=7)
 # Data above this is worked on in an ordinary activity: a local one would hold up the workflow.
 LOCAL_BYTES = 1024 * 1024
-# More than this inline is moved to the payload store before it enters the history again.
-INLINE_TOTAL = 128 * 1024
 # At this multiple of the history at which Temporal suggests to continue as new, nothing more is started until then.
 DRAIN = 3
 
@@ -215,38 +207,7 @@ class OrchestratorWorkflow:
         )
 
     async def _run_node(self, interpreter: Interpreter, task: Task) -> None:
-        plan = interpreter.plan.nodes[task.node]
-        inputs, reads = await self._spilled((interpreter.inputs(task), interpreter.reads(task)), INLINE_TOTAL)
-        start = self._start
-        node = NodeTask(
-            start.execution_id,
-            start.version_id,
-            start.mode,
-            plan.name,
-            interpreter.run_index(task),
-            inputs,
-            reads,
-            start.input,
-            workflow.now(),
-        )
-        try:
-            result = await workflow.execute_activity(
-                plan.subtype,
-                node,
-                task_queue=plan.queue or None,
-                result_type=NodeResult,
-                start_to_close_timeout=LONGEST_ATTEMPT,
-                heartbeat_timeout=HEARTBEAT_TIMEOUT,
-                retry_policy=NODE_RETRY,
-                cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-                summary=plan.name,
-            )
-        except ActivityError as error:
-            if is_cancelled_exception(error):
-                raise
-            interpreter.complete(task, Failed(_run_error(plan.name, error)), workflow.now())
-        else:
-            interpreter.complete(task, Done(result.outputs), workflow.now())
+        interpreter.complete(task, await run_node(self._start, interpreter, task), workflow.now())
 
     async def _wait(self, interpreter: Interpreter, waiting: Waiting) -> None:
         task, command = waiting.task, waiting.command
@@ -271,7 +232,7 @@ class OrchestratorWorkflow:
         if error is None:
             await self._end(interpreter, Status.COMPLETED, None)
             results = {plan.nodes[node].name: items for node, items in sorted(self._state.results.items())}
-            outputs: dict[str, Items] = await self._spilled(results, INLINE_TOTAL)
+            outputs: dict[str, Items] = await spilled(self._start.execution_id, results, INLINE_TOTAL)
             return RunResult(outputs)
         await self._end(interpreter, Status.TIMED_OUT if self._timed_out else Status.FAILED, error)
         # The failure of an error workflow starts none: that could go on for ever.
@@ -313,24 +274,8 @@ class OrchestratorWorkflow:
 
     async def _continue_as_new(self) -> None:
         await workflow.wait_condition(workflow.all_handlers_finished)
-        start, state = await self._spilled((self._start, self._state), 1024)
+        start, state = await spilled(self._start.execution_id, (self._start, self._state), 1024)
         workflow.continue_as_new(RunRequest(start, state, self._deadline))
-
-    async def _spilled(self, value: Any, allowed: int) -> Any:
-        """The value, with its inline data in the payload store where that is more than `allowed` bytes."""
-        found = inline_items(value, 1)
-        if sum(items.inline_size for items in found) <= allowed:
-            return value
-        large = [items for items in found if items.inline_size >= 256]
-        spilled = await workflow.execute_local_activity(
-            SPILL,
-            SpillRequest(self._start.execution_id, large),
-            result_type=list[Items],
-            start_to_close_timeout=timedelta(minutes=5),
-            retry_policy=STORE_RETRY,
-        )
-        moved = dict(zip(large, spilled, strict=True))
-        return map_items(value, lambda items: moved.get(items, items))
 
     async def _load_plan(self) -> Plan:
         plan: Plan = await workflow.execute_local_activity(
@@ -389,11 +334,3 @@ async def _uninterrupted(work: Coroutine[Any, Any, T]) -> T:
         except asyncio.CancelledError:
             if task.done():
                 raise
-
-
-def _run_error(node: str, error: ActivityError) -> RunError:
-    cause = error.cause
-    if isinstance(cause, ApplicationError) and cause.details:
-        details = cause.details[0]
-        return details if isinstance(details, RunError) else RunError(**details)
-    return RunError("ACTIVITY_FAILED", str(cause or error)[:2000], node)

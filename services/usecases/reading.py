@@ -124,17 +124,21 @@ class ExecutionReader:
 
     async def watch(self, execution_id: str, after_sequence: int) -> AsyncIterator[tuple[Event, ExecutionRow | None]]:
         """Every event after a sequence number, past and to come, until the run has ended."""
-        sequence = after_sequence
+        sequence, patience, asked = after_sequence, _YOUNG.total_seconds(), False
         with self._backend.listener.watch(execution_id) as watcher:
-            patience = await self._first_patience(execution_id)
             while True:
                 page, row = await self._events(execution_id, sequence)
+                ended = Status(row.status).ended
+                if not asked and not ended and datetime.now(UTC) - row.started_at > _YOUNG:
+                    # An old run may have ended without a word; a young one is asked about when it keeps silent.
+                    asked, patience = True, _IDLE
+                    if await reconcile(self._backend, [row]):
+                        continue
                 for event in page:
                     yield event, None if event.node_run else row
                     sequence = event.sequence
                     if event.kind is EventKind.EXECUTION_FINISHED:
                         return
-                ended = Status(row.status).ended
                 if len(page) == events.PAGE or (ended and (row.status_sequence or 0) > sequence):
                     # There is more: a full page, or an end that was committed after the events were read.
                     continue
@@ -143,14 +147,6 @@ class ExecutionReader:
                 if not await watcher.wait(patience):
                     await self.get(execution_id)
                     patience = _IDLE
-
-    async def _first_patience(self, execution_id: str) -> float:
-        """How long a new stream waits for news before it asks Temporal; an old run it asks about at once."""
-        row = await self.row(execution_id)
-        if datetime.now(UTC) - row.started_at < _YOUNG:
-            return _YOUNG.total_seconds()
-        await reconcile(self._backend, [row])
-        return _IDLE
 
     async def wait_for_end(self, execution_id: str) -> ExecutionRow:
         """The run, once it has ended."""

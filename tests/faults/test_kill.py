@@ -168,7 +168,8 @@ async def _watch_to_the_end(stub: "workflow_service_pb2_grpc.WorkflowServiceAsyn
                 sequence = message.event.sequence
                 finished = message.event.type == execution_pb2.EXECUTION_FINISHED
         except grpc.aio.AioRpcError as error:
-            assert error.code() is grpc.StatusCode.UNAVAILABLE, error
+            if error.code() is not grpc.StatusCode.UNAVAILABLE:
+                raise
             await asyncio.sleep(0.2)
     assert finished
 

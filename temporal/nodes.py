@@ -1,0 +1,62 @@
+"""Runs one effectful node as an activity named after its subtype."""
+
+from datetime import timedelta
+
+from temporalio import workflow
+from temporalio.common import RetryPolicy
+from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
+
+from orchestrator.errors import RunError
+from orchestrator.interpreter import Interpreter
+from orchestrator.messages import NodeResult, NodeTask
+from orchestrator.start import RunStart
+from orchestrator.state import Done, Failed, Task
+from temporal.spilling import INLINE_TOTAL, spilled
+
+# For what isn't the node's own failure: that says itself whether and when it is tried again.
+_RETRY = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=1))
+_HEARTBEAT_TIMEOUT = timedelta(seconds=15)
+_LONGEST_ATTEMPT = timedelta(days=7)
+
+
+async def run_node(start: RunStart, interpreter: Interpreter, task: Task) -> Done | Failed:
+    """What came of the node."""
+    plan = interpreter.plan.nodes[task.node]
+    data = (interpreter.inputs(task), interpreter.reads(task))
+    inputs, reads = await spilled(start.execution_id, data, INLINE_TOTAL)
+    node = NodeTask(
+        start.execution_id,
+        start.version_id,
+        start.mode,
+        plan.name,
+        interpreter.run_index(task),
+        inputs,
+        reads,
+        start.input,
+        workflow.now(),
+    )
+    try:
+        result: NodeResult = await workflow.execute_activity(
+            plan.subtype,
+            node,
+            task_queue=plan.queue or None,
+            result_type=NodeResult,
+            start_to_close_timeout=_LONGEST_ATTEMPT,
+            heartbeat_timeout=_HEARTBEAT_TIMEOUT,
+            retry_policy=_RETRY,
+            cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+            summary=plan.name,
+        )
+    except ActivityError as error:
+        if is_cancelled_exception(error):
+            raise
+        return Failed(_run_error(plan.name, error))
+    return Done(result.outputs)
+
+
+def _run_error(node: str, error: ActivityError) -> RunError:
+    cause = error.cause
+    if isinstance(cause, ApplicationError) and cause.details:
+        details = cause.details[0]
+        return details if isinstance(details, RunError) else RunError(**details)
+    return RunError("ACTIVITY_FAILED", str(cause or error)[:2000], node)
