@@ -28,7 +28,7 @@ from orchestrator.state import JOINED, Done, Failed, Merged, Opened, Outcome, Su
 
 # One call does at most so much, so that the workflow stays responsive and its history small.
 BRIEF_SECONDS = 0.5
-MAX_SECONDS = 5.0
+MAX_SECONDS = 2.0
 MAX_STEPS = 1_000
 MAX_INLINE = 256 * 1024
 

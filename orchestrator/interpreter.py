@@ -1,6 +1,6 @@
 """Walks a plan: says which tasks may start, and takes what came of them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from orchestrator import exact_json
@@ -9,6 +9,7 @@ from orchestrator.errors import RunError
 from orchestrator.frontier import NOTHING, Frontier, completed_outputs
 from orchestrator.items import EMPTY, Items, Part, join
 from orchestrator.loops import DONE, Loops, loop_key
+from orchestrator.messages import Step
 from orchestrator.plan import ERROR_PORT, ROOT, Effect, NodePlan, Plan
 from orchestrator.record import NodeRecord, NodeStatus
 from orchestrator.start import RunStart
@@ -84,6 +85,8 @@ class Interpreter:
         self.now = now
         self.state.running.pop(task.key, None)
         self.state.waiting.pop(task.key, None)
+        if not self.is_current(task):
+            return
         scope = self.state.scopes[task.scope]
         match outcome:
             case Done(outputs):
@@ -99,6 +102,26 @@ class Interpreter:
             case Merged(items):
                 self.loops.merged(task, items)
         self.frontier.advance()
+
+    def replay(self, steps: Sequence[Step], given: Sequence[Task], now: datetime) -> None:
+        """Takes what was done on a copy of the state, beginning with the tasks in `given`.
+
+        A step that isn't ours to take, because meanwhile somebody else began or did it here, is passed over.
+        """
+        for step in steps:
+            if step.task in self.state.ready:
+                self.begin(step.task)
+            elif step.task not in given:
+                continue
+            self.complete(step.task, step.outcome, now)
+        done = {step.task.key for step in steps}
+        self.give_back([task for task in given if task.key not in done])
+
+    def give_back(self, tasks: Sequence[Task]) -> None:
+        """Makes tasks ready again that were taken in hand but not done."""
+        for task in tasks:
+            self.state.running.pop(task.key, None)
+        self.state.ready[:0] = [task for task in tasks if self.is_current(task)]
 
     def resume_waiting(self, task: Task, outcome: Done | Failed, now: datetime) -> None:
         """A wait of the workflow's own is over: records the node run and goes on."""

@@ -110,6 +110,8 @@ class EmbeddedPostgres:
         settings = {
             "max_connections": "200",
             "log_min_messages": "warning",
+            # Files in the data folder: a killed server leaves nothing in /dev/shm, which may also be too small.
+            "dynamic_shared_memory_type": "mmap",
             "unix_socket_permissions": "0700",
         }
         if not self._durable:

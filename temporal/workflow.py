@@ -1,9 +1,10 @@
 """The one workflow: walks a plan, starts what is ready, and waits for what is not."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, TypeVar
 
 from temporalio import workflow
@@ -49,6 +50,7 @@ class OrchestratorWorkflow:
         self._deadline = request.deadline
         self._interpreter: Interpreter | None = None
         self._working: dict[str, asyncio.Task[None]] = {}
+        self._inbox: list[Callable[[datetime], None]] = []
         self._advances = 0
         # A local activity holds up signals and cancellation: used unless the store is away or there is much to do.
         self._local = True
@@ -104,6 +106,8 @@ class OrchestratorWorkflow:
 
     async def _drive(self, interpreter: Interpreter) -> None:
         while not self._timed_out:
+            # While an advance works on a copy of the state, the state stands still, so that what was done fits it.
+            self._take_inbox()
             if self._may_continue_as_new():
                 await self._continue_as_new()
             self._start_ready(interpreter)
@@ -116,7 +120,16 @@ class OrchestratorWorkflow:
                 # A bug: the workflow task fails, and Temporal repeats it until a worker has the mended code.
                 raise self._crash
 
+    def _take_inbox(self) -> None:
+        """Tells the interpreter what has come meanwhile."""
+        if not self._advancing():
+            inbox, self._inbox = self._inbox, []
+            for take in inbox:
+                take(workflow.now())
+
     def _start_ready(self, interpreter: Interpreter) -> None:
+        if self._advancing():
+            return
         for key, waiting in self._state.waiting.items():
             if key not in self._working:
                 self._spawn(key, self._wait(interpreter, waiting))
@@ -126,7 +139,7 @@ class OrchestratorWorkflow:
                 interpreter.begin(task)
                 self._spawn(task.key, self._run_node(interpreter, task))
             pure = list(self._state.ready)
-        if pure or ((self._state.journal or self._pending_status) and not self._advancing()):
+        if pure or self._state.journal or self._pending_status:
             self._advances += 1
             self._spawn(f"advance {self._advances}", self._advance(interpreter, pure))
 
@@ -164,26 +177,14 @@ class OrchestratorWorkflow:
             # The store is out of reach for longer than a local activity may take: ordinary ones wait for it.
             workflow.logger.warning("recording is delayed: %s", error.cause or error)
             self._local = False
-            self._give_back(tasks)
+            interpreter.give_back(tasks)
             self._state.journal[:0] = journal
             self._pending_status = self._pending_status or status
             return
-        for step in result.steps:
-            if step.task in self._state.ready:
-                interpreter.begin(step.task)
-            interpreter.complete(step.task, step.outcome, workflow.now())
+        interpreter.replay(result.steps, tasks, workflow.now())
         self._state.journal = [record for record in self._state.journal if record.key not in result.recorded]
-        done = {step.task.key for step in result.steps}
-        self._give_back([task for task in tasks if task.key not in done])
-        self._state.ready = [task for task in self._state.ready if interpreter.is_current(task)]
         self._ended = self._ended or result.ended
         self._more = result.more
-
-    def _give_back(self, tasks: list[Task]) -> None:
-        """Makes tasks ready again that were taken in hand but not done."""
-        for task in tasks:
-            self._state.running.pop(task.key, None)
-        self._state.ready[:0] = tasks
 
     def _start_advance(
         self, request: AdvanceRequest, summary: str, *, local: bool
@@ -207,7 +208,8 @@ class OrchestratorWorkflow:
         )
 
     async def _run_node(self, interpreter: Interpreter, task: Task) -> None:
-        interpreter.complete(task, await run_node(self._start, interpreter, task), workflow.now())
+        outcome = await run_node(self._start, interpreter, task)
+        self._inbox.append(partial(interpreter.complete, task, outcome))
 
     async def _wait(self, interpreter: Interpreter, waiting: Waiting) -> None:
         task, command = waiting.task, waiting.command
@@ -223,7 +225,7 @@ class OrchestratorWorkflow:
             outcome = await call_workflow(self._start, command, items, port)
         if isinstance(outcome, Failed):
             outcome = Failed(replace(outcome.error, node=plan.name))
-        interpreter.resume_waiting(task, outcome, workflow.now())
+        self._inbox.append(partial(interpreter.resume_waiting, task, outcome))
 
     async def _close(self, interpreter: Interpreter, plan: Plan) -> RunResult:
         error = self._state.error
@@ -257,7 +259,7 @@ class OrchestratorWorkflow:
 
     def _may_continue_as_new(self) -> bool:
         busy = [key for key in self._working if key != "deadline" and not self._sleeps(key)]
-        return self._wants_new_run() and not busy and not self._pending_status
+        return self._wants_new_run() and not busy and not self._inbox and not self._pending_status
 
     def _wants_new_run(self) -> bool:
         return workflow.info().is_continue_as_new_suggested()
