@@ -19,7 +19,7 @@ from temporalio.client import Client
 
 from benchmarks.subjects import Ours, Peers, Run, effectful, fan, linear
 
-ROUNDS = 15
+ROUNDS = 25
 WARM_UP = 5
 CONCURRENT = 100
 RUNS_AT_ONCE = 400
