@@ -24,7 +24,6 @@ class TerseJson(PydanticJSONPlainPayloadConverter):
         data = _adapter(type(value)).dump_json(value, exclude_defaults=True)
         return Payload(metadata={"encoding": self.encoding.encode()}, data=data)
 
-
     def from_payload(self, payload: Payload, type_hint: type | None = None) -> Any:
         """The value that a payload holds."""
         return _adapter(type_hint if type_hint is not None else Any).validate_json(payload.data)
