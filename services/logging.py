@@ -47,6 +47,9 @@ def configure(level: str, style: Literal["json", "console"], service: str) -> No
     root.setLevel(level)
     for name in _QUIET:
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelNamesMapping()[level]))
+    if level != "DEBUG":
+        # A node's failure is in the record of its run; here it would be a traceback for each attempt.
+        logging.getLogger("temporalio.activity").setLevel(logging.ERROR)
 
 
 def _rendering(style: Literal["json", "console"]) -> list[structlog.typing.Processor]:

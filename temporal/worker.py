@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from importlib.metadata import version
 from typing import Any
 
 from temporalio.client import Client
@@ -33,6 +34,8 @@ def make_worker(
     return Worker(
         client,
         task_queue=task_queue,
+        # Else the SDK reads every loaded module to make an id up.
+        build_id=f"orchestrator-{version('orchestrator')}",
         workflows=[OrchestratorWorkflow] if workflows else [],
         activities=activities,
         workflow_runner=UnsandboxedWorkflowRunner(),

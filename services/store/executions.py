@@ -5,8 +5,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import bindparam, select, tuple_, update
 from sqlalchemy import delete as delete_from
-from sqlalchemy import select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlalchemy.orm import defer
 
@@ -139,13 +139,19 @@ async def get(session: AsyncSession, execution_id: str) -> ExecutionRow:
     return row
 
 
+_TABLE = ExecutionRow.__table__
+_BRIEF = select(*(column for column in _TABLE.c if column.key not in ("start", "outputs"))).where(
+    _TABLE.c.id == bindparam("id")
+)
+
+
 async def get_brief(session: AsyncSession, execution_id: str) -> ExecutionRow:
-    """One run without its data."""
-    query = select(ExecutionRow).options(defer(ExecutionRow.start), defer(ExecutionRow.outputs))
-    row = await session.scalar(query.where(ExecutionRow.id == execution_id))
+    """One run without its data; read without the ORM's machinery, as watchers ask for it at every step."""
+    connection = await session.connection()
+    row = (await connection.execute(_BRIEF, {"id": execution_id})).mappings().one_or_none()
     if row is None:
         raise execution_not_found(execution_id)
-    return row
+    return ExecutionRow(**row)
 
 
 async def find(session: AsyncSession, execution_id: str) -> ExecutionRow | None:

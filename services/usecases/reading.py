@@ -19,7 +19,7 @@ _PAGE_BYTES = 3 * 1024 * 1024
 # A stream without news asks Temporal whether the run is still there.
 _IDLE = 30.0
 # A run this young is not asked about yet.
-_YOUNG = timedelta(seconds=5)
+_YOUNG = timedelta(seconds=10)
 
 
 @dataclass(frozen=True)
