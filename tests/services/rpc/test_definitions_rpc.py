@@ -109,7 +109,7 @@ async def test_what_does_not_parse_is_refused(api: Api) -> None:
 async def test_parameters_nest_as_deep_as_the_limit_says(api: Api) -> None:
     data = chain("A")
     channel = api.channel
-    for depth, accepted in ((63, True), (64, False)):
+    for depth, accepted in ((64, True), (65, False)):
         value: Any = "x"
         for _ in range(depth - 2):
             value = {"v": value}
