@@ -19,10 +19,10 @@ from temporalio.client import Client
 
 from benchmarks.subjects import Ours, Peers, Run, effectful, fan, linear
 
-ROUNDS = 25
+ROUNDS = 20
 WARM_UP = 5
 CONCURRENT = 100
-RUNS_AT_ONCE = 400
+RUNS_AT_ONCE = 200
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -70,9 +70,9 @@ async def throughput(run: Run) -> float:
 
 
 async def throughputs(subjects: dict[str, Run]) -> dict[str, float]:
-    """The median of three interleaved rounds each."""
+    """The median of two interleaved rounds each."""
     found: dict[str, list[float]] = {name: [] for name in subjects}
-    for _ in range(3):
+    for _ in range(2):
         for name, run in subjects.items():
             found[name].append(await throughput(run))
     return {name: statistics.median(values) for name, values in found.items()}
