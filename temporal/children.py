@@ -5,7 +5,6 @@ from dataclasses import replace
 from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.common import TypedSearchAttributes
 from temporalio.exceptions import ApplicationError, ChildWorkflowError, is_cancelled_exception
 
 from orchestrator import exact_json
@@ -102,13 +101,8 @@ async def _start(start: RunStart, *, detached: bool) -> workflow.ChildWorkflowHa
         result_type=RunResult,
         parent_close_policy=policy,
         static_summary=start.workflow_name,
-        search_attributes=attributes(start),
+        search_attributes=search_attributes.of(start),
     )
-
-
-def attributes(start: RunStart) -> TypedSearchAttributes:
-    """What the run is found by."""
-    return TypedSearchAttributes(search_attributes.of(start))
 
 
 def _child_error(start: RunStart, error: ChildWorkflowError) -> RunError:

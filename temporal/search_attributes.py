@@ -1,6 +1,6 @@
 """The search attributes that runs are found by, in the order in which they are registered."""
 
-from temporalio.common import SearchAttributeKey, SearchAttributePair
+from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
 
 from orchestrator.start import RunStart
 
@@ -14,9 +14,9 @@ STATUS = SearchAttributeKey.for_keyword("OrchestratorStatus")
 KEYS = (WORKFLOW, WORKFLOW_ID, VERSION, TRIGGER, MODE, STATUS)
 
 
-def of(start: RunStart) -> list[SearchAttributePair[str]]:
+def of(start: RunStart) -> TypedSearchAttributes:
     """The attributes a run begins with."""
-    return [
+    pairs = [
         SearchAttributePair(WORKFLOW, start.workflow_name),
         SearchAttributePair(WORKFLOW_ID, start.workflow_id),
         SearchAttributePair(VERSION, str(start.version)),
@@ -24,3 +24,4 @@ def of(start: RunStart) -> list[SearchAttributePair[str]]:
         SearchAttributePair(MODE, start.mode),
         SearchAttributePair(STATUS, "RUNNING"),
     ]
+    return TypedSearchAttributes(pairs)

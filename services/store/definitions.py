@@ -5,7 +5,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-import msgspec
 from sqlalchemy import select
 
 from activities.ports import Definition
@@ -98,7 +97,4 @@ class Definitions:
 
 def definition_text(workflow: Workflow) -> str:
     """The exact text a version keeps: two versions with the same text are the same."""
-    return _encoder.encode(definition.dump(workflow)).decode()
-
-
-_encoder = msgspec.json.Encoder(decimal_format="number")
+    return definition.dump_json(workflow)
