@@ -65,6 +65,7 @@ class Call:
             inputs=self.inputs,
             resources=self.resources,
             now=self.now,
+            slots=self.executor.credentials,
             execution_id=self.execution_id,
             workflow_id=self.workflow_id,
             run_index=self.run_index,

@@ -6,11 +6,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, ClassVar, Generic, TypedDict, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
+from nodes.credentials.credential import Credential, CredentialSlot
 from nodes.errors import NodeError, PermanentError
+from nodes.files.files import Files
 from nodes.parameters import Parameters, parse
 from nodes.resources import Resources
 from orchestrator.commands import Command
@@ -64,6 +67,7 @@ class NodeExecutionContext(Generic[P]):
     inputs: Sequence[Sequence[Item]]
     resources: Resources
     now: datetime
+    slots: Mapping[str, CredentialSlot] = field(default_factory=dict)
     execution_id: str = ""
     workflow_id: str = ""
     run_index: int = 0
@@ -72,6 +76,32 @@ class NodeExecutionContext(Generic[P]):
     idempotency_key: str = ""
     resolved: Mapping[str, Any] = field(default_factory=dict)
     logs: list[str] = field(default_factory=list)
+    # Whose credentials, files and memories these are.
+    workspace: str = "default"
+    # What must not be seen in logs, errors and outputs: the values of the credentials that were opened.
+    secrets: set[str] = field(default_factory=set, repr=False)
+
+    @property
+    def files(self) -> Files:
+        """The files of this run."""
+        return self.resources.files.of(self.workspace, self.execution_id)
+
+    async def credential(self, slot: str = "auth") -> Credential | None:
+        """The credential that the node names in a slot; None if an optional one is empty."""
+        wanted: CredentialSlot = self.slots[slot]
+        credential_id = self.node.credentials.get(slot, "")
+        if not credential_id:
+            if not wanted.required:
+                return None
+            kinds = " or ".join(kind.title for kind in wanted.types)
+            raise PermanentError(
+                f'the node has no credential in its slot "{slot}"; it needs one of the type {kinds}',
+                code="MISSING_CREDENTIAL",
+                hint=f'create an integration, and put its id into the node\'s credentials as "{slot}"',
+            )
+        opened = await self.resources.credentials.open(self.workspace, credential_id, wanted.types)
+        self.secrets.update(opened.secrets())
+        return opened
 
     @property
     def items(self) -> Sequence[Item]:
@@ -115,6 +145,8 @@ class BaseNodeExecutor(ABC):
     # Of those, the ones in which {{ }} means nothing at all (code).
     literal: ClassVar[frozenset[str]] = frozenset()
     queue: ClassVar[str] = ""
+    # The credentials that it takes, by the name of their slot.
+    credentials: ClassVar[Mapping[str, CredentialSlot]] = MappingProxyType({})
 
     @abstractmethod
     def get_supported_subtypes(self) -> list[str]:

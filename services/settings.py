@@ -37,6 +37,7 @@ class Settings(BaseSettings):
 
     orchestrator_task_queue: Annotated[str, Field(min_length=1)] = "default"
     orchestrator_max_activities: int = Field(100, ge=1, description="node runs a worker works on at a time")
+    orchestrator_files_url: str = Field("", description="where files are kept: a folder or an fsspec URL")
     orchestrator_code_isolation: Literal["auto", "bwrap", "process"] = "auto"
     orchestrator_expression_processes: int = Field(2, ge=1, le=64)
     orchestrator_code_processes: int = Field(2, ge=1, le=64)

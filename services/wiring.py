@@ -12,7 +12,8 @@ from activities.activities import Activities
 from nodes import validation
 from nodes.expression.expressions import Expressions
 from nodes.factory import Catalogue, get_node_executor_factory
-from nodes.http.client import open_client
+from nodes.files.store import FileStore
+from nodes.http.egress import Egress
 from nodes.resources import Resources
 from nodes.sandbox.sandbox import Sandbox
 from orchestrator.compiler import compile_plan
@@ -25,6 +26,7 @@ from services.store import migrate
 from services.store.adapters import StoredDefinitions, StoredExecutions, StoredPayloads
 from services.store.definitions import Definitions
 from services.store.engine import Database
+from services.store.integrations import Integrations
 from services.store.listen import Listener
 from services.usecases.backend import Backend
 from temporal.client import Runs
@@ -62,9 +64,11 @@ def build_parts(settings: Settings) -> Parts:
         echo=settings.database_echo,
     )
     resources = Resources(
-        http=open_client(),
+        http=Egress(),
         sandbox=Sandbox(processes=settings.orchestrator_code_processes, isolation=settings.orchestrator_code_isolation),
         expressions=Expressions(processes=settings.orchestrator_expression_processes),
+        files=FileStore(settings.orchestrator_files_url),
+        credentials=Integrations(),
     )
     return Parts(settings, database, Definitions(database, _compiler(catalogue)), catalogue, resources)
 

@@ -6,7 +6,8 @@ import httpx
 from pydantic import BeforeValidator, Field, model_validator
 
 from nodes.base import NodeExecutionContext, NodeExecutor, Parameters, PermanentError, Returned
-from nodes.http.exchange import Answer, send, shown_url, status_error
+from nodes.http.egress import Egress
+from nodes.http.exchange import Answer, shown_url, status_error
 from nodes.http.request import body_content, header_list, query_list, target
 from nodes.parameters import Duration, misuse
 from orchestrator import exact_json
@@ -59,10 +60,9 @@ class HttpRequest(NodeExecutor[HttpRequestParameters]):
     async def execute(self, context: NodeExecutionContext[HttpRequestParameters]) -> Returned:
         """Sends the request for one item."""
         given = context.parameters
-        request = _request(context.resources.http, given, context.idempotency_key)
-        answer = await send(
-            context.resources.http, request, timeout=given.timeout, follow_redirects=given.follow_redirects
-        )
+        http = context.resources.http
+        request = _request(http, given, context.idempotency_key)
+        answer = await http.send(request, timeout=given.timeout, follow_redirects=given.follow_redirects)
         context.log(f"{request.method} {shown_url(request.url)} answered {answer.status}")
         if answer.status >= 400 and given.fail_on_status:
             raise status_error(request, answer)
@@ -72,7 +72,7 @@ class HttpRequest(NodeExecutor[HttpRequestParameters]):
         return _items(body)
 
 
-def _request(client: httpx.AsyncClient, given: HttpRequestParameters, key: str) -> httpx.Request:
+def _request(http: Egress, given: HttpRequestParameters, key: str) -> httpx.Request:
     headers = header_list(given.headers)
     names = {name.lower() for name, _ in headers}
     content, content_type = body_content(given.body, given.body_type)
@@ -81,7 +81,7 @@ def _request(client: httpx.AsyncClient, given: HttpRequestParameters, key: str) 
     if key and given.method in KEYED and b"idempotency-key" not in names:
         headers.append((b"idempotency-key", key.encode()))
     url = target(given.url, query_list(given.query))
-    return client.build_request(given.method, url, headers=headers, content=content)
+    return http.build(given.method, url, headers=headers, content=content)
 
 
 def _read(answer: Answer, how: str, what: str) -> Any:

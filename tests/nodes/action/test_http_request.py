@@ -15,7 +15,7 @@ import pytest
 
 from nodes.errors import PermanentError, RetryableError
 from nodes.http import exchange
-from nodes.http.client import open_client
+from nodes.http.egress import Egress
 
 Run = Callable[..., Awaitable[Any]]
 KIND = "ACTION.HTTP_REQUEST"
@@ -98,12 +98,13 @@ def server(running: Server) -> Server:
 
 @pytest.fixture
 async def call(execute: Run) -> AsyncIterator[Run]:
-    async with open_client() as client:
+    http = Egress()
 
-        async def send(parameters: dict[str, Any], **fields: Any) -> Any:
-            return await execute(KIND, parameters, [{}], resources=SimpleNamespace(http=client), **fields)
+    async def send(parameters: dict[str, Any], **fields: Any) -> Any:
+        return await execute(KIND, parameters, [{}], resources=SimpleNamespace(http=http), **fields)
 
-        yield send
+    yield send
+    await http.close()
 
 
 @pytest.mark.parametrize(

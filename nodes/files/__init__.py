@@ -1,0 +1,1 @@
+"""Files that items carry and that nodes read and write, each workspace's beneath a root of its own."""
