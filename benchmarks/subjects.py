@@ -86,7 +86,9 @@ class Ours:
                     input=execution_pb2.Items(json=json.dumps({"n": 1})),
                 )
             )
-            watch = execution_pb2.WatchExecutionRequest(execution_id=started.execution_id)
+            # As the peers' client does: wait for the end, not for every step.
+            ends = [execution_pb2.EXECUTION_FINISHED]
+            watch = execution_pb2.WatchExecutionRequest(execution_id=started.execution_id, types=ends)
             status = 0
             async for message in self._stub.WatchExecution(watch):
                 if message.event.type == execution_pb2.EXECUTION_FINISHED:

@@ -1,6 +1,6 @@
 """Writes runs, node runs and events as messages."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from datetime import UTC, datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -11,7 +11,7 @@ from orchestrator.record import Status
 from services.errors import invalid
 from services.rpc.definition_codec import timestamp
 from services.store import executions, serial
-from services.store.events import Event, EventKind, NodeRunState
+from services.store.events import ALL, Event, EventKind, NodeRunState
 from services.store.tables import AttemptRow, ExecutionRow, NodeRunRow
 from services.usecases.reading import NodeRunView, Port
 
@@ -74,6 +74,17 @@ def node_run_message(view: NodeRunView) -> pb.NodeRun:
     message.outputs.extend(_ports(view.outputs))
     message.failed_attempts.extend(_attempt(row) for row in view.attempts)
     return message
+
+
+def event_kinds(types: Iterable[pb.EventType]) -> Set[EventKind]:
+    """The kinds of events that a client asks for; none asked for are all."""
+    kinds = set()
+    for number in types:
+        name = pb.EventType.Name(number) if number in pb.EventType.values() else str(number)
+        if name not in EventKind.__members__:
+            raise invalid("BAD_EVENT_TYPE", f"{name} is no type of event", "types")
+        kinds.add(EventKind(name))
+    return frozenset(kinds) or ALL
 
 
 def event_message(event: Event, row: ExecutionRow | None) -> pb.ExecutionEvent:

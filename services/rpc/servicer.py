@@ -156,7 +156,8 @@ class WorkflowServicer(WorkflowServiceServicer):
         """Streams a run's events."""
         if request.after_sequence < 0:
             raise invalid("BAD_SEQUENCE", "after_sequence can't be negative", "after_sequence")
-        async for event, row in self._reader.watch(request.execution_id, request.after_sequence):
+        kinds = execution_codec.event_kinds(request.types)
+        async for event, row in self._reader.watch(request.execution_id, request.after_sequence, kinds):
             yield execution_pb2.WatchExecutionResponse(event=execution_codec.event_message(event, row))
 
     async def CancelExecution(

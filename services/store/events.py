@@ -1,11 +1,14 @@
 """The events of a run's life, derived from the sequence numbers that its rows hold."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.store.executions import get_brief
+from services.store.tables import ExecutionRow
 
 PAGE = 1000
 
@@ -47,6 +50,18 @@ class Event:
     node_run: NodeRunState | None = None
 
 
+@dataclass(frozen=True)
+class News:
+    """A run as it stands without its data, and what happened in it; `more` says that a page wasn't enough."""
+
+    row: ExecutionRow
+    events: Sequence[Event]
+    more: bool
+
+
+ALL = frozenset(EventKind)
+_OF_NODES = frozenset({EventKind.NODE_STARTED, EventKind.NODE_WAITS, EventKind.NODE_FINISHED})
+_BY_STATUS = {"PAUSED": EventKind.EXECUTION_PAUSED, "RUNNING": EventKind.EXECUTION_RESUMED}
 _SELECT = f"""
 SELECT e.sequence, e.kind, e.at, r.node, r.run_index, r.status, r.attempt, r.started_at, r.finished_at, r.error,
   r.logs, r.reused
@@ -54,22 +69,33 @@ FROM node_runs r CROSS JOIN LATERAL (VALUES
   (r.started_sequence, 'NODE_STARTED', r.started_at),
   (r.waiting_sequence, 'NODE_WAITS', r.waiting_at),
   (r.finished_sequence, 'NODE_FINISHED', r.finished_at)) AS e (sequence, kind, at)
-WHERE r.execution_id = %(id)s AND r.last_sequence > %(after)s AND e.sequence > %(after)s
-UNION ALL
-SELECT e.sequence, e.kind, e.at, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
-FROM workflow_executions x CROSS JOIN LATERAL (VALUES
-  (1, 'EXECUTION_STARTED', x.started_at),
-  (x.status_sequence, CASE x.status WHEN 'PAUSED' THEN 'EXECUTION_PAUSED' WHEN 'RUNNING' THEN 'EXECUTION_RESUMED'
-                      ELSE 'EXECUTION_FINISHED' END, x.status_at)) AS e (sequence, kind, at)
-WHERE x.id = %(id)s AND e.sequence > %(after)s
+WHERE r.execution_id = %(id)s AND r.last_sequence > %(after)s
+  AND e.sequence > %(after)s AND e.sequence <= %(upto)s AND e.kind = ANY (%(kinds)s)
 ORDER BY sequence LIMIT {PAGE}"""
 
 
-async def after(session: AsyncSession, execution_id: str, sequence: int) -> Sequence[Event]:
-    """The events that follow a sequence number, at most PAGE of them, in order."""
+async def after(session: AsyncSession, execution_id: str, sequence: int, kinds: Set[EventKind] = ALL) -> News:
+    """The events that follow a sequence number, about PAGE of them, in order.
+
+    The row is read first and says how far the events go: so none is passed over that is committed meanwhile.
+    """
+    row = await get_brief(session, execution_id)
+    found = [event for event in _of_execution(row) if event.sequence > sequence and event.kind in kinds]
+    wanted = kinds & _OF_NODES
+    if not wanted or row.last_sequence <= sequence:
+        return News(row, found, more=False)
+    values = {"id": execution_id, "after": sequence, "upto": row.last_sequence, "kinds": sorted(wanted)}
     connection = await session.connection()
-    rows = (await connection.exec_driver_sql(_SELECT, {"id": execution_id, "after": sequence})).all()
-    return [
-        Event(row.sequence, EventKind(row.kind), row.at, None if row.node is None else NodeRunState(*tuple(row)[3:]))
-        for row in rows
-    ]
+    rows = (await connection.exec_driver_sql(_SELECT, values)).all()
+    more = len(rows) == PAGE
+    upto = rows[-1].sequence if more else row.last_sequence
+    found = [event for event in found if event.sequence <= upto]
+    found += (Event(node.sequence, EventKind(node.kind), node.at, NodeRunState(*tuple(node)[3:])) for node in rows)
+    return News(row, sorted(found, key=lambda event: event.sequence), more)
+
+
+def _of_execution(row: ExecutionRow) -> Iterator[Event]:
+    yield Event(1, EventKind.EXECUTION_STARTED, row.started_at)
+    if row.status_sequence is not None and row.status_at is not None:
+        kind = _BY_STATUS.get(row.status, EventKind.EXECUTION_FINISHED)
+        yield Event(row.status_sequence, kind, row.status_at)

@@ -1,13 +1,13 @@
 """Runs as clients see them: one, lists, histories, and events as they happen."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from orchestrator.items import OUTPUT_LIMIT, Items
 from orchestrator.record import Status
 from services.store import events, executions, paging, serial
-from services.store.events import Event, EventKind
+from services.store.events import Event, EventKind, News
 from services.store.tables import AttemptRow, ExecutionRow, NodeRunRow
 from services.usecases.backend import Backend
 from services.usecases.data import Reader
@@ -122,25 +122,24 @@ class ExecutionReader:
             attempts,
         )
 
-    async def watch(self, execution_id: str, after_sequence: int) -> AsyncIterator[tuple[Event, ExecutionRow | None]]:
-        """Every event after a sequence number, past and to come, until the run has ended."""
+    async def watch(
+        self, execution_id: str, after_sequence: int, kinds: Set[EventKind] = events.ALL
+    ) -> AsyncIterator[tuple[Event, ExecutionRow | None]]:
+        """Every event of these kinds after a sequence number, past and to come, until the run has ended."""
         sequence, patience, asked = after_sequence, _YOUNG.total_seconds(), False
         with self._backend.listener.watch(execution_id) as watcher:
             while True:
-                page, row = await self._events(execution_id, sequence)
-                ended = Status(row.status).ended
+                news = await self._news(execution_id, sequence, kinds)
+                row, ended = news.row, Status(news.row.status).ended
                 if not asked and not ended and datetime.now(UTC) - row.started_at > _YOUNG:
                     # An old run may have ended without a word; a young one is asked about when it keeps silent.
                     asked, patience = True, _IDLE
                     if await reconcile(self._backend, [row]):
                         continue
-                for event in page:
+                for event in news.events:
                     yield event, None if event.node_run else row
                     sequence = event.sequence
-                    if event.kind is EventKind.EXECUTION_FINISHED:
-                        return
-                if len(page) == events.PAGE or (ended and (row.status_sequence or 0) > sequence):
-                    # There is more: a full page, or an end that was committed after the events were read.
+                if news.more:
                     continue
                 if ended:
                     return
@@ -157,10 +156,9 @@ class ExecutionReader:
                 row = await (self.row(execution_id) if heard else self.get(execution_id))
         return row
 
-    async def _events(self, execution_id: str, sequence: int) -> tuple[Sequence[Event], ExecutionRow]:
+    async def _news(self, execution_id: str, sequence: int, kinds: Set[EventKind]) -> News:
         async with self._backend.database.reading() as session:
-            page = await events.after(session, execution_id, sequence)
-            return page, await executions.get_brief(session, execution_id)
+            return await events.after(session, execution_id, sequence, kinds)
 
     async def _page(
         self, filters: executions.Filters, limit: int, after: tuple[datetime, str] | None

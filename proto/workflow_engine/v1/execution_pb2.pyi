@@ -288,12 +288,14 @@ class GetExecutionHistoryResponse(_message.Message):
     def __init__(self, execution: _Optional[_Union[Execution, _Mapping]] = ..., node_runs: _Optional[_Iterable[_Union[NodeRun, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class WatchExecutionRequest(_message.Message):
-    __slots__ = ("execution_id", "after_sequence")
+    __slots__ = ("execution_id", "after_sequence", "types")
     EXECUTION_ID_FIELD_NUMBER: _ClassVar[int]
     AFTER_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    TYPES_FIELD_NUMBER: _ClassVar[int]
     execution_id: str
     after_sequence: int
-    def __init__(self, execution_id: _Optional[str] = ..., after_sequence: _Optional[int] = ...) -> None: ...
+    types: _containers.RepeatedScalarFieldContainer[EventType]
+    def __init__(self, execution_id: _Optional[str] = ..., after_sequence: _Optional[int] = ..., types: _Optional[_Iterable[_Union[EventType, str]]] = ...) -> None: ...
 
 class WatchExecutionResponse(_message.Message):
     __slots__ = ("event",)

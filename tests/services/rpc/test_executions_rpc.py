@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import grpc
@@ -52,8 +53,10 @@ async def execute(api: Api, workflow_id: str, **fields: Any) -> str:
     return str(response.execution_id)
 
 
-async def watch(api: Api, execution_id: str, after: int = 0) -> list[ex.ExecutionEvent]:
-    request = ex.WatchExecutionRequest(execution_id=execution_id, after_sequence=after)
+async def watch(
+    api: Api, execution_id: str, after: int = 0, types: Sequence[ex.EventType] = ()
+) -> list[ex.ExecutionEvent]:
+    request = ex.WatchExecutionRequest(execution_id=execution_id, after_sequence=after, types=types)
     return [response.event async for response in api.stub.WatchExecution(request, timeout=60)]
 
 
@@ -106,6 +109,14 @@ async def test_a_run_from_start_to_end(api: Api) -> None:
     assert (events[1].node_run.status, events[2].node_run.status) == (ex.NODE_RUNNING, ex.NODE_COMPLETED)
     assert await watch(api, run, 6) == events[6:]
     assert await watch(api, run, 8) == []
+    assert await watch(api, run, types=[ex.EXECUTION_FINISHED]) == events[7:]
+    assert await watch(api, run, types=[ex.NODE_STARTED, ex.NODE_WAITS]) == events[1:7:2]
+    assert await watch(api, run, 4, types=[ex.NODE_FINISHED]) == [events[4], events[6]]
+    assert await watch(api, run, types=[ex.NODE_WAITS]) == []
+    assert await refused(api.stub.WatchExecution(ex.WatchExecutionRequest(execution_id=run, types=[99])).read()) == (
+        grpc.StatusCode.INVALID_ARGUMENT,
+        ["BAD_EVENT_TYPE"],
+    )
 
     found = await get(api, run)
     assert (found.status, found.trigger, found.mode, found.version) == (ex.COMPLETED, "T", ex.MANUAL, 1)

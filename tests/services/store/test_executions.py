@@ -70,7 +70,7 @@ async def test_a_run_of_nothing_is_complete_at_once(store: Store) -> None:
     assert (row.status, row.outputs, row.finished_at, row.start) == ("COMPLETED", "{}", BEGUN, None)
     async with store.database.reading() as session:
         found = await events.after(session, start.execution_id, 0)
-    assert [event.kind.value for event in found] == ["EXECUTION_STARTED", "EXECUTION_FINISHED"]
+    assert [event.kind.value for event in found.events] == ["EXECUTION_STARTED", "EXECUTION_FINISHED"]
 
 
 async def test_lists_are_filtered_and_paged(store: Store) -> None:
@@ -190,7 +190,7 @@ async def test_pages_of_events(store: Store, monkeypatch: pytest.MonkeyPatch) ->
         await recording.record(store.database, run, batch)
     found: list[int] = []
     async with store.database.reading() as session:
-        while page := await events.after(session, run, found[-1] if found else 0):
-            assert len(page) <= events.PAGE
+        while page := (await events.after(session, run, found[-1] if found else 0)).events:
+            assert len(page) <= events.PAGE + 1
             found += [event.sequence for event in page]
     assert found == list(range(1, 2 * count + 2))
