@@ -1,8 +1,8 @@
 """Splits a parameter's text into literal text and `{{ … }}` expressions, and says what each reads."""
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -59,6 +59,7 @@ class Expression:
     roots: frozenset[str]
     path: Path | None
     may_change: bool
+    tokens: tuple[Token, ...] = field(default=(), repr=False, compare=False)
 
     @cached_property
     def nodes(self) -> tuple[str, ...]:
@@ -170,15 +171,16 @@ def _read(text: str, start: int) -> tuple[Expression, int]:
         raise TemplateError(message, start + unreadable.start())
     roots = frozenset(token.value for token in tokens if token.kind == "name")
     references = tuple(_references(tokens))
-    path = _Cursor(tokens).path()
-    return Expression(source, start, references, _inputs(tokens), roots, path, may_change(tokens)), end + 2
+    path = Cursor(tokens).path()
+    inputs, changes = _inputs(tokens), may_change(tokens)
+    return Expression(source, start, references, inputs, roots, path, changes, tuple(tokens)), end + 2
 
 
-def _references(tokens: list[Token]) -> Iterator[Reference]:
+def _references(tokens: Sequence[Token]) -> Iterator[Reference]:
     for position, token in enumerate(tokens):
         if token.kind != "name" or token.value not in ("$", "$node"):
             continue
-        cursor = _Cursor(tokens, position + 1)
+        cursor = Cursor(tokens, position + 1)
         name = cursor.argument() if token.value == "$" else cursor.step()
         if not isinstance(name, str):
             written = "$('Name')" if token.value == "$" else '$node["Name"]'
@@ -186,24 +188,29 @@ def _references(tokens: list[Token]) -> Iterator[Reference]:
         yield Reference(name, cursor.pick() if token.value == "$" else "item")
 
 
-def _inputs(tokens: list[Token]) -> frozenset[str]:
+def _inputs(tokens: Sequence[Token]) -> frozenset[str]:
     found = set()
     for position, token in enumerate(tokens):
         if token.kind == "name" and token.value == "$input":
-            found.add(_Cursor(tokens, position + 1).pick())
+            found.add(Cursor(tokens, position + 1).pick())
     return frozenset(found)
 
 
-class _Cursor:
+class Cursor:
     """Reads a chain of member look-ups from a list of tokens."""
 
-    def __init__(self, tokens: list[Token], position: int = 0) -> None:
+    def __init__(self, tokens: Sequence[Token], position: int = 0) -> None:
         self.tokens = tokens
         self.position = position
 
     def path(self) -> Path | None:
         """The whole token list as a plain look-up, or None if it computes anything."""
-        root = self._take("name")
+        found = self.look_up()
+        return found if self.position == len(self.tokens) else None
+
+    def look_up(self) -> Path | None:
+        """The plain look-up that comes next, as far as it goes; None if there is none."""
+        root = self.take("name")
         node, pick = "", ""
         lead: tuple[str, ...] = ()
         if root == "$json":
@@ -220,27 +227,26 @@ class _Cursor:
             return None
         if root in ("$input", "$") and not pick:
             return None
-        steps = self._steps()
-        return None if steps is None else Path(root, node, pick, lead + steps)
+        return Path(root, node, pick, lead + tuple(self._steps()))
 
     def argument(self) -> str | None:
         """The one literal text in parentheses that comes next."""
-        if self._take("punctuator", "(") is None:
+        if self.take("punctuator", "(") is None:
             return None
-        name = self._take("string")
-        return name if self._take("punctuator", ")") is not None else None
+        name = self.take("string")
+        return name if self.take("punctuator", ")") is not None else None
 
     def step(self) -> str | int | None:
         """The literal key of the look-up that comes next, or None."""
-        optional = self._take("punctuator", "?.") is not None
-        if self._take("punctuator", "[") is not None:
-            key: str | int | None = self._take("string")
+        optional = self.take("punctuator", "?.") is not None
+        if self.take("punctuator", "[") is not None:
+            key: str | int | None = self.take("string")
             if key is None:
-                number = self._take("number")
+                number = self.take("number")
                 key = int(number) if number and re.fullmatch("0|[1-9][0-9]{0,8}", number) else None
-            return key if self._take("punctuator", "]") is not None else None
-        if optional or self._take("punctuator", ".") is not None:
-            return self._take("property")
+            return key if self.take("punctuator", "]") is not None else None
+        if optional or self.take("punctuator", ".") is not None:
+            return self.take("property")
         return None
 
     def pick(self) -> str:
@@ -254,19 +260,19 @@ class _Cursor:
         step = self.step()
         if step == "item":
             return step
-        called = self._take("punctuator", "(") is not None and self._take("punctuator", ")") is not None
+        called = self.take("punctuator", "(") is not None and self.take("punctuator", ")") is not None
         return step if called and isinstance(step, str) and step in _PICKS else ""
 
-    def _steps(self) -> tuple[str | int, ...] | None:
-        steps = []
-        while self.position < len(self.tokens):
+    def _steps(self) -> Iterator[str | int]:
+        while (before := self.position) < len(self.tokens):
             step = self.step()
             if step is None:
-                return None
-            steps.append(step)
-        return tuple(steps)
+                self.position = before
+                return
+            yield step
 
-    def _take(self, kind: str, value: str | None = None) -> str | None:
+    def take(self, kind: str, value: str | None = None) -> str | None:
+        """The next token's value, which is passed over, if it is of this kind and value."""
         if self.position >= len(self.tokens):
             return None
         token = self.tokens[self.position]

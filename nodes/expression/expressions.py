@@ -1,10 +1,12 @@
 """Resolves a node's parameters for its items, in Python where that is enough and else in a worker process."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from nodes.expression.compute import compute
 from nodes.expression.errors import ExpressionError
 from nodes.expression.evaluation import MAX_OUTPUT, Evaluation, Failure, wall
 from nodes.expression.request import Request
@@ -12,6 +14,7 @@ from nodes.expression.scope import NOT_PLAIN, Scope, look_up
 from nodes.expression.text import as_text
 from nodes.sandbox.pool import Pool
 from nodes.sandbox.process import Isolation, Program, WorkerDied, WorkerOverflow, WorkerTimeout
+from orchestrator import formula
 from orchestrator.exact_json import NotJson
 from orchestrator.expression import Expression, Template, TemplateError, join, parse
 
@@ -85,8 +88,7 @@ class Expressions:
         hard: dict[str, Expression] = {}
         for expression in expressions:
             for index in indexes:
-                path = expression.path
-                value = look_up(path, scope, index) if path is not None else NOT_PLAIN
+                value = _in_python(expression, scope, index)
                 if value is NOT_PLAIN:
                     hard[expression.source] = expression
                 else:
@@ -117,6 +119,16 @@ class Expressions:
             for index in indexes:
                 source = indexes[0] if not expression.per_item else index
                 values.setdefault((expression.source, index), outcomes[source][position])
+
+
+_formula = lru_cache(maxsize=4096)(formula.read)
+
+
+def _in_python(expression: Expression, scope: Scope, index: int) -> Any:
+    if expression.path is not None:
+        return look_up(expression.path, scope, index)
+    found = _formula(expression)
+    return NOT_PLAIN if found is None else compute(found, scope, index)
 
 
 def program() -> Program:

@@ -11,6 +11,7 @@ Item = Mapping[str, Any]  # {"json": {…}}, and "files" if it has any
 Outputs = Mapping[str, Sequence[Item]]
 
 NOT_PLAIN = object()
+UNDEFINED = object()
 # Keys that every JavaScript object answers to, so a missing one isn't undefined.
 _INHERITED = frozenset(
     {"constructor", "__proto__", "toString", "toLocaleString", "valueOf"}
@@ -52,8 +53,8 @@ def default_output(outputs: Outputs) -> Sequence[Item]:
     return next((items for items in outputs.values() if items), ())
 
 
-def look_up(path: Path, scope: Scope, index: int) -> Any:
-    """The value at a plain path, or NOT_PLAIN if only JavaScript can say what it is there."""
+def look_up(path: Path, scope: Scope, index: int, *, missing: Any = None) -> Any:
+    """The value at a plain path, `missing` for a key that isn't there, or NOT_PLAIN if only JavaScript can say."""
     value = _root(path, scope, index)
     last = len(path.steps) - 1
     for position, step in enumerate(path.steps):
@@ -62,7 +63,7 @@ def look_up(path: Path, scope: Scope, index: int) -> Any:
             if key in value:
                 value = value[key]
             elif position == last and key not in _INHERITED:
-                return None
+                return missing
             else:
                 return NOT_PLAIN
         elif isinstance(value, list | tuple):

@@ -296,11 +296,11 @@ async def test_check_compiles_and_never_runs(expressions: Expressions) -> None:
 async def test_a_killed_worker_is_replaced() -> None:
     pool = Expressions(processes=1, timeout=0.5)
     try:
-        assert await value(pool, "{{ $json.n + 1 }}") == 2
+        assert await value(pool, "{{ (0, $json.n + 1) }}") == 2
         (pid,) = pool._pool.pids
         os.kill(pid, signal.SIGKILL)
         psutil.wait_procs([psutil.Process(pid)], timeout=5)
-        assert await value(pool, "{{ $json.n + 1 }}") == 2
+        assert await value(pool, "{{ (0, $json.n + 1) }}") == 2
         (next_pid,) = pool._pool.pids
         assert next_pid != pid
     finally:

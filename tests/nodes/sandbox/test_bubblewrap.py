@@ -41,7 +41,7 @@ async def test_expressions_run() -> None:
     expressions = Expressions(processes=1, isolation="bwrap")
     try:
         scope = Scope(items=[{"json": {"n": 1}}], now=datetime(2026, 1, 1, tzinfo=UTC))
-        assert await expressions.resolve("{{ $json.n + 1 }}", scope, [0]) == [2]
+        assert await expressions.resolve("{{ (0, $json.n + 1) }}", scope, [0]) == [2]
     finally:
         await expressions.close()
 
