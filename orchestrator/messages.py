@@ -10,6 +10,11 @@ from orchestrator.start import RunStart
 from orchestrator.state import Outcome, RunState, Task
 
 
+# What the workflow's code does at its edges changes by this number: a run keeps the one it began with.
+# 2: a run that completes leaves its status to Temporal's own ExecutionStatus.
+REVISION = 2
+
+
 @dataclass(frozen=True)
 class RunRequest:
     """The workflow's input: what to run, and where an earlier part of the same run stopped."""
@@ -17,6 +22,7 @@ class RunRequest:
     start: RunStart
     state: RunState | None = None
     deadline: datetime | None = None
+    revision: int = 1
 
 
 @dataclass(frozen=True)

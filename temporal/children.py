@@ -12,7 +12,7 @@ from orchestrator.commands import CallWorkflow
 from orchestrator.errors import RunError
 from orchestrator.interpreter import error_json
 from orchestrator.items import Items, Part, join
-from orchestrator.messages import PREPARE_CHILD, ChildPlan, ChildRequest, RunRequest, RunResult
+from orchestrator.messages import PREPARE_CHILD, REVISION, ChildPlan, ChildRequest, RunRequest, RunResult
 from orchestrator.start import RunStart
 from orchestrator.state import Done, Failed
 from temporal import search_attributes
@@ -96,7 +96,7 @@ async def _start(start: RunStart, *, detached: bool) -> workflow.ChildWorkflowHa
     policy = workflow.ParentClosePolicy.ABANDON if detached else workflow.ParentClosePolicy.REQUEST_CANCEL
     return await workflow.start_child_workflow(
         workflow.info().workflow_type,
-        RunRequest(start),
+        RunRequest(start, revision=REVISION),
         id=start.execution_id,
         result_type=RunResult,
         parent_close_policy=policy,

@@ -13,7 +13,7 @@ from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from orchestrator.errors import RunError
-from orchestrator.messages import RunRequest
+from orchestrator.messages import REVISION, RunRequest
 from orchestrator.record import Status
 from orchestrator.start import RunStart
 from temporal import search_attributes
@@ -60,7 +60,7 @@ class Runs:
         try:
             await self.client.start_workflow(
                 OrchestratorWorkflow.run,
-                RunRequest(start),
+                RunRequest(start, revision=REVISION),
                 id=start.execution_id,
                 task_queue=self._task_queue,
                 id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,

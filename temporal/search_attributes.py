@@ -9,6 +9,7 @@ WORKFLOW_ID = SearchAttributeKey.for_keyword("OrchestratorWorkflowId")
 VERSION = SearchAttributeKey.for_keyword("OrchestratorVersion")
 TRIGGER = SearchAttributeKey.for_keyword("OrchestratorTrigger")
 MODE = SearchAttributeKey.for_keyword("OrchestratorMode")
+# Only where Temporal's own ExecutionStatus doesn't say it: PAUSED, and how a run ended that didn't complete.
 STATUS = SearchAttributeKey.for_keyword("OrchestratorStatus")
 
 KEYS = (WORKFLOW, WORKFLOW_ID, VERSION, TRIGGER, MODE, STATUS)
@@ -22,6 +23,5 @@ def of(start: RunStart) -> TypedSearchAttributes:
         SearchAttributePair(VERSION, str(start.version)),
         SearchAttributePair(TRIGGER, start.begin),
         SearchAttributePair(MODE, start.mode),
-        SearchAttributePair(STATUS, "RUNNING"),
     ]
     return TypedSearchAttributes(pairs)

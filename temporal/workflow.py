@@ -48,6 +48,7 @@ class OrchestratorWorkflow:
         self._start = request.start
         self._state = request.state or RunState()
         self._deadline = request.deadline
+        self._revision = request.revision
         self._interpreter: Interpreter | None = None
         self._working: dict[str, asyncio.Task[None]] = {}
         self._inbox: list[Callable[[datetime], None]] = []
@@ -253,7 +254,8 @@ class OrchestratorWorkflow:
         await asyncio.gather(*working.values(), return_exceptions=True)
         results = {interpreter.plan.nodes[node].name: items for node, items in sorted(self._state.results.items())}
         end = ExecutionRecord(status, workflow.now(), error, results)
-        workflow.upsert_search_attributes([search_attributes.STATUS.value_set(status.value)])
+        if self._revision < 2 or status is not Status.COMPLETED:
+            workflow.upsert_search_attributes([search_attributes.STATUS.value_set(status.value)])
         while not self._ended:
             await self._advance(interpreter, [], end)
 
@@ -277,7 +279,7 @@ class OrchestratorWorkflow:
     async def _continue_as_new(self) -> None:
         await workflow.wait_condition(workflow.all_handlers_finished)
         start, state = await spilled(self._start.execution_id, (self._start, self._state), 1024)
-        workflow.continue_as_new(RunRequest(start, state, self._deadline))
+        workflow.continue_as_new(RunRequest(start, state, self._deadline, self._revision))
 
     async def _load_plan(self) -> Plan:
         plan: Plan = await workflow.execute_local_activity(
@@ -299,7 +301,9 @@ class OrchestratorWorkflow:
         self._state.paused = paused
         status = Status.PAUSED if paused else Status.RUNNING
         self._pending_status = ExecutionRecord(status, workflow.now())
-        workflow.upsert_search_attributes([search_attributes.STATUS.value_set(status.value)])
+        shown = paused or self._revision < 2
+        update = search_attributes.STATUS.value_set(status.value) if shown else search_attributes.STATUS.value_unset()
+        workflow.upsert_search_attributes([update])
         self._woken = True
 
     def _spawn(self, key: str, work: Coroutine[Any, Any, None]) -> None:

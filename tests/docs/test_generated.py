@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 
-import httpx
+
 import pytest
 
 from activities.invoke import Call, joined
@@ -14,6 +14,9 @@ from docs import generate
 from nodes.base import Item, Output
 from nodes.expression.expressions import Expressions
 from nodes.expression.scope import Scope
+from nodes.files.store import FileStore
+from nodes.http.egress import Egress
+from services.store.integrations import Integrations
 from nodes.factory import Catalogue, load
 from nodes.resources import Resources
 from nodes.sandbox.sandbox import Sandbox
@@ -37,7 +40,7 @@ def catalogue() -> Catalogue:
 
 @pytest.fixture(scope="module")
 async def resources() -> AsyncIterator[Resources]:
-    found = Resources(httpx.AsyncClient(), Sandbox(processes=1), Expressions(processes=1))
+    found = Resources(Egress(), Sandbox(processes=1), Expressions(processes=1), FileStore(""), Integrations())
     yield found
     await found.close()
 

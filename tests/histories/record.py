@@ -1,6 +1,7 @@
 """Records the histories that every later version must still replay: `python -m tests.histories.record [NAME…]`.
 
-An existing history is never replaced: a change that can't replay it needs `workflow.patched`, or a new name here.
+Each revision of the workflow has a folder. An existing history is never replaced: a change that can't replay it
+needs a new revision.
 """
 
 import asyncio
@@ -9,6 +10,7 @@ from pathlib import Path
 
 from temporalio.client import WorkflowHandle
 
+from orchestrator.messages import REVISION
 from temporal.client import Runs, connect
 from temporal.dev_server import DevServer
 from tests.graphs import flow, javascript, sets, transforms, trigger, workflow
@@ -84,12 +86,13 @@ async def record(names: list[str]) -> None:
             handles["continued"] = await _continued(running)
             handles["store_away"] = await _store_away(running)
             for name, handle in handles.items():
-                file = FOLDER / f"{name}.json"
+                file = FOLDER / str(REVISION) / f"{name}.json"
                 if name != "continued":
                     await running.failure(handle)
                 if not file.exists() and (not names or name in names):
+                    file.parent.mkdir(exist_ok=True)
                     file.write_text((await handle.fetch_history()).to_json())
-                    print("recorded", file.name)
+                    print("recorded", file.relative_to(FOLDER))
     finally:
         await server.stop()
 

@@ -21,11 +21,12 @@ async def replay() -> dict[str, str]:
         workflow_runner=UnsandboxedWorkflowRunner(),
     )
     failures = {}
-    for file in sorted(FOLDER.glob("*.json")):
+    for file in sorted(FOLDER.rglob("*.json")):
+        name = str(file.relative_to(FOLDER).with_suffix(""))
         history = WorkflowHistory.from_json(file.stem, file.read_text())
         result = await replayer.replay_workflow(history, raise_on_replay_failure=False)
         if result.replay_failure:
-            failures[file.stem] = str(result.replay_failure)
+            failures[name] = str(result.replay_failure)
     return failures
 
 

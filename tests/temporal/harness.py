@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
+
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 
 from activities.activities import Activities
@@ -15,6 +15,8 @@ from activities.data import Data
 from activities.ports import Definition
 from nodes.expression.expressions import Expressions
 from nodes.factory import load
+from nodes.files.store import FileStore
+from nodes.http.egress import Egress
 from nodes.resources import Resources
 from nodes.sandbox.sandbox import Sandbox
 from orchestrator.compiler import compile_plan
@@ -23,6 +25,7 @@ from orchestrator.items import Items, Part
 from orchestrator.messages import RunResult
 from orchestrator.start import RunStart
 from orchestrator.validation import validate
+from services.store.integrations import Integrations
 from temporal.client import Runs
 from temporal.worker import make_worker
 from temporal.workflow import OrchestratorWorkflow
@@ -100,7 +103,7 @@ async def engine(client: Client, task_queue: str) -> AsyncIterator[Engine]:
     definitions = MemoryDefinitions()
     executions = MemoryExecutions(definitions)
     payloads = MemoryPayloads()
-    resources = Resources(httpx.AsyncClient(), Sandbox(), Expressions())
+    resources = Resources(Egress(), Sandbox(), Expressions(), FileStore(""), Integrations())
     activities = Activities(definitions, payloads, executions, CATALOGUE, resources)
     try:
         async with make_worker(client, activities.all(), task_queue=task_queue):

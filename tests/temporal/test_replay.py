@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.messages import REVISION
 from tests.temporal.features import FEATURES
 
 ROOT = Path(__file__).parents[2]
@@ -21,5 +22,5 @@ def test_histories_replay(seed: str) -> None:
 
 
 def test_every_feature_is_recorded() -> None:
-    recorded = {file.stem for file in (ROOT / "tests/histories").glob("*.json")}
+    recorded = {file.stem for file in (ROOT / "tests/histories" / str(REVISION)).glob("*.json")}
     assert FEATURES.keys() <= recorded, "run `python -m tests.histories.record`"
