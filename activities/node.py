@@ -43,11 +43,12 @@ class NodeRun:
     resources: Resources
     attempt: int
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
+    _announced: asyncio.TimerHandle | None = None
     _announcement: asyncio.Task[None] | None = None
 
     async def run(self) -> NodeResult:
         """The node's outputs; ApplicationError says whether another attempt may help."""
-        self._announcement = asyncio.create_task(self._announce())
+        self._announced = asyncio.get_running_loop().call_later(QUICK, self._announce)
         async with _heartbeats():
             try:
                 call = await self._call()
@@ -152,12 +153,13 @@ class NodeRun:
             self.resources,
         )
 
-    async def _announce(self) -> None:
-        """Records that the node runs, unless it is done at once."""
-        await asyncio.sleep(QUICK)
-        await self._write(None, NodeStatus.RUNNING)
+    def _announce(self) -> None:
+        """Records that the node runs, as it isn't done at once."""
+        self._announcement = asyncio.create_task(self._write(None, NodeStatus.RUNNING))
 
     async def _stop_announcing(self) -> None:
+        if self._announced:
+            self._announced.cancel()
         if self._announcement:
             self._announcement.cancel()
             await asyncio.gather(self._announcement, return_exceptions=True)
@@ -197,8 +199,9 @@ async def _heartbeats() -> AsyncIterator[None]:
 
     async def beat() -> None:
         while True:
-            activity.heartbeat()
+            # A node that is done sooner spares Temporal the call.
             await asyncio.sleep(HEARTBEAT)
+            activity.heartbeat()
 
     beating = asyncio.create_task(beat())
     try:

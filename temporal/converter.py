@@ -30,11 +30,10 @@ class TerseJson(PydanticJSONPlainPayloadConverter):
 
 
 class TersePayloads(CompositePayloadConverter):
-    """The SDK's converters, with ours for JSON."""
+    """The SDK's converters, with ours for JSON; the SDK makes one of these for each run and each of its tasks."""
 
     def __init__(self) -> None:
-        converters = DefaultPayloadConverter.default_encoding_payload_converters
-        super().__init__(*(TerseJson() if isinstance(one, PlainJson) else one for one in converters))
+        super().__init__(*_CONVERTERS)
 
 
 @lru_cache(maxsize=256)
@@ -42,4 +41,8 @@ def _adapter(type_: Any) -> TypeAdapter[Any]:
     return TypeAdapter(type_)
 
 
+_CONVERTERS = tuple(
+    TerseJson() if isinstance(one, PlainJson) else one
+    for one in DefaultPayloadConverter.default_encoding_payload_converters
+)
 DATA_CONVERTER = replace(DataConverter.default, payload_converter_class=TersePayloads)

@@ -60,7 +60,7 @@ class News:
 
 
 ALL = frozenset(EventKind)
-_OF_NODES = frozenset({EventKind.NODE_STARTED, EventKind.NODE_WAITS, EventKind.NODE_FINISHED})
+OF_NODES = frozenset({EventKind.NODE_STARTED, EventKind.NODE_WAITS, EventKind.NODE_FINISHED})
 _BY_STATUS = {"PAUSED": EventKind.EXECUTION_PAUSED, "RUNNING": EventKind.EXECUTION_RESUMED}
 _SELECT = f"""
 SELECT e.sequence, e.kind, e.at, r.node, r.run_index, r.status, r.attempt, r.started_at, r.finished_at, r.error,
@@ -81,7 +81,7 @@ async def after(session: AsyncSession, execution_id: str, sequence: int, kinds: 
     """
     row = await get_brief(session, execution_id)
     found = [event for event in _of_execution(row) if event.sequence > sequence and event.kind in kinds]
-    wanted = kinds & _OF_NODES
+    wanted = kinds & OF_NODES
     if not wanted or row.last_sequence <= sequence:
         return News(row, found, more=False)
     values = {"id": execution_id, "after": sequence, "upto": row.last_sequence, "kinds": sorted(wanted)}

@@ -10,7 +10,7 @@ import psycopg
 import structlog
 
 from services.store.engine import CONNECT_TIMEOUT, connection_string
-from services.store.recording import CHANNEL
+from services.store.recording import CHANNEL, OF_RUN
 
 FIRST_DELAY = 0.1
 LONGEST_DELAY = 5.0
@@ -19,9 +19,10 @@ _log = structlog.get_logger(__name__)
 
 
 class Watcher:
-    """Somebody who waits for news of one execution."""
+    """Somebody who waits for news of one execution: all, or only of the run itself, without its nodes."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, nodes: bool = True) -> None:
+        self.nodes = nodes
         self._news = asyncio.Event()
 
     def wake(self) -> None:
@@ -60,9 +61,9 @@ class Listener:
             self._task = None
 
     @contextmanager
-    def watch(self, execution_id: str) -> Iterator[Watcher]:
-        """A watcher that is woken by every record of the execution from now on."""
-        watcher = Watcher()
+    def watch(self, execution_id: str, *, nodes: bool = True) -> Iterator[Watcher]:
+        """A watcher that is woken by every record of the execution from now on, or only by those of the run itself."""
+        watcher = Watcher(nodes=nodes)
         self._watchers.setdefault(execution_id, set()).add(watcher)
         try:
             yield watcher
@@ -101,8 +102,10 @@ class Listener:
         while True:
             try:
                 async for notice in connection.notifies():
-                    for watcher in self._watchers.get(notice.payload, ()):
-                        watcher.wake()
+                    execution_id, of_run, _ = notice.payload.partition(OF_RUN)
+                    for watcher in self._watchers.get(execution_id, ()):
+                        if of_run or watcher.nodes:
+                            watcher.wake()
             except psycopg.Error as error:
                 _log.warning("listening connection lost", error=type(error).__name__)
             finally:

@@ -16,6 +16,8 @@ from services.store import serial
 from services.store.engine import Database
 
 CHANNEL = "execution_events"
+# Follows the execution's id in a notification that tells of the run itself, not of its nodes alone.
+OF_RUN = "!"
 
 _OPEN = "('RUNNING', 'PAUSED')"
 _NODE_ENDED = "('COMPLETED', 'FAILED', 'CANCELED')"
@@ -158,7 +160,8 @@ def _statement(nodes: bool, attempts: bool, links: bool, execution: bool) -> str
   WHERE id = %(id)s RETURNING id, last_sequence - %(count)s AS base
 )"""
     parts = [run, _NODES if nodes else "", _ATTEMPTS if attempts else "", _LINKS if links else ""]
-    return f"WITH {','.join(filter(None, parts))}\nSELECT base, pg_notify('{CHANNEL}', id) FROM run"
+    news = f"id || '{OF_RUN}'" if execution else "id"
+    return f"WITH {','.join(filter(None, parts))}\nSELECT base, pg_notify('{CHANNEL}', {news}) FROM run"
 
 
 def _fold(nodes: Sequence[NodeRecord]) -> list[_NodeRow]:

@@ -127,7 +127,7 @@ class ExecutionReader:
     ) -> AsyncIterator[tuple[Event, ExecutionRow | None]]:
         """Every event of these kinds after a sequence number, past and to come, until the run has ended."""
         sequence, patience, asked = after_sequence, _YOUNG.total_seconds(), False
-        with self._backend.listener.watch(execution_id) as watcher:
+        with self._backend.listener.watch(execution_id, nodes=bool(kinds & events.OF_NODES)) as watcher:
             while True:
                 news = await self._news(execution_id, sequence, kinds)
                 row, ended = news.row, Status(news.row.status).ended
@@ -149,7 +149,7 @@ class ExecutionReader:
 
     async def wait_for_end(self, execution_id: str) -> ExecutionRow:
         """The run, once it has ended."""
-        with self._backend.listener.watch(execution_id) as watcher:
+        with self._backend.listener.watch(execution_id, nodes=False) as watcher:
             row = await self.row(execution_id)
             while not Status(row.status).ended:
                 heard = await watcher.wait(_IDLE)
