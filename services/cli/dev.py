@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from services.cli.console import on_stop_signals
 from services.cli.failure import Exit, Failure
-from services.cli.process import current_settings
+from services.cli.process import current_settings, settled
 from services.stack import Ports, Stack
 from temporal.dev_server import is_free
 from temporal.server_process import ServerError
@@ -31,6 +31,7 @@ async def dev(data: Path, grpc_port: int | None, ui_port: int | None, temporal_p
     try:
         await _until(stopping, asyncio.ensure_future(stack.start()))
         if not stopping.is_set():
+            settled()
             _announce(stack)
             death = await _until(stopping, asyncio.ensure_future(stack.died()))
     except ServerError as error:

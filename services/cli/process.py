@@ -1,8 +1,13 @@
 """Sets a process up that serves: its settings and its log."""
 
+import gc
+
 from services import logging
 from services.cli.failure import Failure
 from services.settings import Settings, SettingsError, load_settings
+
+# Between two looks of the garbage collector at young objects; Python's default is 700.
+_ALLOCATIONS = 20_000
 
 
 def current_settings(service: str, *, for_people: bool = False) -> Settings:
@@ -17,6 +22,17 @@ def current_settings(service: str, *, for_people: bool = False) -> Settings:
     written = "console" if for_people and "log_format" not in settings.model_fields_set else settings.log_format
     logging.configure(settings.log_level, written, service)
     return settings
+
+
+def settled() -> None:
+    """Once all is loaded: has the garbage collector leave that alone, and look less often for what is new.
+
+    What a process has imported is most of what it holds, and never garbage; looking through it again and again costs
+    a tenth of the time of small runs.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_ALLOCATIONS, 20, 20)
 
 
 def log_only_trouble() -> None:

@@ -12,7 +12,7 @@ from temporalio.service import RPCError
 
 from services.cli.console import on_stop_signals
 from services.cli.failure import Exit, Failure
-from services.cli.process import current_settings
+from services.cli.process import current_settings, settled
 from services.store import migrate as migrations
 from services.wiring import build_parts, build_server, build_worker
 from temporal.client import connect
@@ -76,6 +76,7 @@ async def _run(roles: Sequence[Role]) -> Exit:
     try:
         for role in roles:
             await role.start()
+        settled()
         ends = [asyncio.create_task(role.wait()) for role in roles]
         told = asyncio.create_task(_told(stopping))
         _log.info("ready")
