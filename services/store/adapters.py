@@ -91,7 +91,7 @@ class StoredExecutions:
                 return known
             start = await self._start_of(execution_id, workflow_id, mode, trigger_subtype)
             new = executions.NewExecution(start, at, parent_execution_id=parent_execution_id)
-            async with self._database.single() as connection:
+            async with self._database.driver() as connection:
                 await executions.insert(connection, new)
             # Whoever else inserted it meanwhile may have taken another version: what is stored counts.
             stored = await self._known(execution_id)

@@ -36,8 +36,8 @@ async def save(
         "outputs": serial.write(outputs),
         "refs": recording.payload_refs(outputs.values()),
     }
-    async with database.single() as connection:
-        if (await connection.exec_driver_sql(_SAVE, values)).first() is None:
+    async with database.driver() as connection:
+        if await (await connection.execute(_SAVE, values)).fetchone() is None:
             raise execution_not_found(execution_id)
 
 

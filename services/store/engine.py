@@ -1,16 +1,21 @@
-"""Connects to PostgreSQL: one pool per process, with time limits."""
+"""Connects to PostgreSQL: a pool for SQLAlchemy and one for psycopg alone, with time limits."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import psycopg
+from psycopg.rows import namedtuple_row
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 
+from services.store.drivers import Driver, Drivers
+
 STATEMENT_TIMEOUT = 60.0
 CONNECT_TIMEOUT = 10
+# Seconds to wait for a connection of a pool.
+_PATIENCE = 30
 _SCHEMES = ("postgresql", "postgres", "postgresql+psycopg")
 
 
@@ -44,21 +49,23 @@ class Database:
         application_name: str = "orchestrator",
     ) -> None:
         self.url = url
+        self._drivers = Drivers(self._connect, pool_size, _PATIENCE)
         timeout = int(statement_timeout * 1000)
         options = f"-c statement_timeout={timeout} -c idle_in_transaction_session_timeout={timeout}"
+        self._arguments: dict[str, Any] = {
+            "options": options,
+            "application_name": application_name,
+            "connect_timeout": CONNECT_TIMEOUT,
+        }
         self.engine: AsyncEngine = create_async_engine(
             database_url(url),
             pool_size=pool_size,
             max_overflow=0,
-            pool_timeout=30,
+            pool_timeout=_PATIENCE,
             pool_use_lifo=True,
             echo=echo,
             hide_parameters=not echo,
-            connect_args={
-                "options": options,
-                "application_name": application_name,
-                "connect_timeout": CONNECT_TIMEOUT,
-            },
+            connect_args=self._arguments,
         )
         # A statement of its own needs no BEGIN and COMMIT around it: one round trip instead of three.
         self._autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")
@@ -70,17 +77,21 @@ class Database:
             yield connection
 
     @asynccontextmanager
-    async def driver(self) -> "AsyncIterator[psycopg.AsyncConnection[tuple[Any, ...]]]":
-        """As `single`, but psycopg's own connection: it alone sends and reads large bodies in binary."""
-        async with self.single() as connection:
-            raw = (await connection.get_raw_connection()).driver_connection
-            assert isinstance(raw, psycopg.AsyncConnection)
-            try:
-                yield raw
-            except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-                if raw.broken or raw.closed:
-                    await connection.invalidate()
-                raise OperationalError(None, None, error) from error
+    async def driver(self) -> AsyncIterator[Driver]:
+        """As `single`, but psycopg's own connection: for statements at every step of a run, and for large bodies.
+
+        SQLAlchemy's layers cost more than such a statement does.
+        """
+        try:
+            async with self._drivers.use() as connection:
+                yield connection
+        except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+            raise OperationalError(None, None, error) from error
+
+    async def _connect(self) -> Driver:
+        return await psycopg.AsyncConnection[Any].connect(
+            connection_string(self.url), autocommit=True, row_factory=namedtuple_row, **self._arguments
+        )
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:
@@ -101,6 +112,7 @@ class Database:
 
     async def close(self) -> None:
         """Closes every connection."""
+        await self._drivers.close()
         await self.engine.dispose()
 
     async def __aenter__(self) -> "Database":

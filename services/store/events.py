@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
+from services.store.drivers import Driver
 from services.store.executions import get_brief
 from services.store.tables import ExecutionRow
 
@@ -74,19 +73,18 @@ WHERE r.execution_id = %(id)s AND r.last_sequence > %(after)s
 ORDER BY sequence LIMIT {PAGE}"""
 
 
-async def after(session: AsyncSession, execution_id: str, sequence: int, kinds: Set[EventKind] = ALL) -> News:
+async def after(connection: Driver, execution_id: str, sequence: int, kinds: Set[EventKind] = ALL) -> News:
     """The events that follow a sequence number, about PAGE of them, in order.
 
     The row is read first and says how far the events go: so none is passed over that is committed meanwhile.
     """
-    row = await get_brief(session, execution_id)
+    row = await get_brief(connection, execution_id)
     found = [event for event in _of_execution(row) if event.sequence > sequence and event.kind in kinds]
     wanted = kinds & OF_NODES
     if not wanted or row.last_sequence <= sequence:
         return News(row, found, more=False)
     values = {"id": execution_id, "after": sequence, "upto": row.last_sequence, "kinds": sorted(wanted)}
-    connection = await session.connection()
-    rows = (await connection.exec_driver_sql(_SELECT, values)).all()
+    rows = await (await connection.execute(_SELECT, values)).fetchall()
     more = len(rows) == PAGE
     upto = rows[-1].sequence if more else row.last_sequence
     found = [event for event in found if event.sequence <= upto]

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, select, tuple_, update
 from sqlalchemy import delete as delete_from
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+from sqlalchemy import select, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
 from orchestrator.items import Items
@@ -15,6 +15,7 @@ from orchestrator.record import NodeStatus, Status
 from orchestrator.start import RunStart
 from services.errors import execution_not_found, precondition, version_not_found, workflow_not_found
 from services.store import payloads, serial
+from services.store.drivers import Driver
 from services.store.recording import payload_refs
 from services.store.tables import AttemptRow, ExecutionRow, NodeRunRow, VersionRow
 
@@ -88,7 +89,7 @@ class Startable:
     earlier_execution_id: str | None
 
 
-async def insert(connection: AsyncConnection, new: NewExecution) -> bool:
+async def insert(connection: Driver, new: NewExecution) -> bool:
     """Records a run in one statement; False if its id or its request id is taken."""
     start = new.start
     values: dict[str, Any] = {
@@ -116,13 +117,13 @@ async def insert(connection: AsyncConnection, new: NewExecution) -> bool:
         statement = _INSERT_LINKED
         size = None if new.body is None else len(new.body)
         values |= {"refs": refs, "sha256": new.body_ref, "size": size, "body": new.body}
-    return (await connection.exec_driver_sql(statement, values)).first() is not None
+    return await (await connection.execute(statement, values)).fetchone() is not None
 
 
-async def startable(connection: AsyncConnection, workflow_id: str, version: int, request_id: str) -> Startable:
+async def startable(connection: Driver, workflow_id: str, version: int, request_id: str) -> Startable:
     """Which version a request asks for, and the run that an earlier request with the same id began."""
     values = {"id": workflow_id, "version": version, "request_id": request_id}
-    row = (await connection.exec_driver_sql(_STARTABLE, values)).first()
+    row = await (await connection.execute(_STARTABLE, values)).fetchone()
     if row is None:
         raise workflow_not_found(workflow_id)
     version_id = row.asked_id if version else row.version_id
@@ -139,19 +140,16 @@ async def get(session: AsyncSession, execution_id: str) -> ExecutionRow:
     return row
 
 
-_TABLE = ExecutionRow.__table__
-_BRIEF = select(*(column for column in _TABLE.c if column.key not in ("start", "outputs"))).where(
-    _TABLE.c.id == bindparam("id")
-)
+_BRIEF = ", ".join(key for key in ExecutionRow.__table__.c.keys() if key not in ("start", "outputs"))  # noqa: SIM118
 
 
-async def get_brief(session: AsyncSession, execution_id: str) -> ExecutionRow:
+async def get_brief(connection: Driver, execution_id: str) -> ExecutionRow:
     """One run without its data; read without the ORM's machinery, as watchers ask for it at every step."""
-    connection = await session.connection()
-    row = (await connection.execute(_BRIEF, {"id": execution_id})).mappings().one_or_none()
+    cursor = await connection.execute(f"SELECT {_BRIEF} FROM workflow_executions WHERE id = %s", [execution_id])
+    row = await cursor.fetchone()
     if row is None:
         raise execution_not_found(execution_id)
-    return ExecutionRow(**row)
+    return ExecutionRow(**row._asdict())
 
 
 async def find(session: AsyncSession, execution_id: str) -> ExecutionRow | None:

@@ -6,13 +6,12 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from orchestrator.errors import RunError
 from orchestrator.items import Items
 from orchestrator.record import ExecutionRecord, NodeRecord, NodeStatus, Status
 from services.errors import execution_not_found
 from services.store import serial
+from services.store.drivers import Driver
 from services.store.engine import Database
 
 CHANNEL = "execution_events"
@@ -110,13 +109,13 @@ async def record(
     A run that ends without completing leaves no node run open: those that are become CANCELED.
     """
     if execution is None or not execution.status.ended or execution.status is Status.COMPLETED:
-        async with database.single() as connection:
+        async with database.driver() as connection:
             await _write(connection, execution_id, nodes, execution)
         return
-    async with database.engine.begin() as connection:
+    async with database.driver() as connection, connection.transaction():
         # Only a statement that begins after the lock is taken sees all that was written before.
-        await connection.exec_driver_sql(_LOCK, {"id": execution_id})
-        rows = (await connection.exec_driver_sql(_UNFINISHED, {"id": execution_id})).all()
+        await connection.execute(_LOCK, {"id": execution_id})
+        rows = await (await connection.execute(_UNFINISHED, {"id": execution_id})).fetchall()
         unfinished = {(row.node, row.run_index): row.attempt for row in rows}
         unfinished |= {(node.node, node.run_index): node.attempt for node in nodes}
         for ended in (node for node in nodes if node.status.ended):
@@ -129,7 +128,7 @@ async def record(
 
 
 async def _write(
-    connection: AsyncConnection,
+    connection: Driver,
     execution_id: str,
     nodes: Sequence[NodeRecord],
     execution: ExecutionRecord | None,
@@ -148,8 +147,8 @@ async def _write(
     if execution is not None:
         parameters |= _execution_parameters(execution)
     statement = _statement(bool(nodes), bool(attempts), bool(refs), execution is not None)
-    result = await connection.exec_driver_sql(statement, parameters)
-    if result.first() is None:
+    cursor = await connection.execute(statement, parameters)
+    if await cursor.fetchone() is None:
         raise execution_not_found(execution_id)
 
 

@@ -60,8 +60,8 @@ class ExecutionReader:
 
     async def row(self, execution_id: str) -> ExecutionRow:
         """One run as recorded, without its data."""
-        async with self._backend.database.reading() as session:
-            return await executions.get_brief(session, execution_id)
+        async with self._backend.database.driver() as connection:
+            return await executions.get_brief(connection, execution_id)
 
     async def whole(self, execution_id: str) -> ExecutionRow:
         """One run with its data, reconciled with Temporal."""
@@ -157,8 +157,8 @@ class ExecutionReader:
         return row
 
     async def _news(self, execution_id: str, sequence: int, kinds: Set[EventKind]) -> News:
-        async with self._backend.database.reading() as session:
-            return await events.after(session, execution_id, sequence, kinds)
+        async with self._backend.database.driver() as connection:
+            return await events.after(connection, execution_id, sequence, kinds)
 
     async def _page(
         self, filters: executions.Filters, limit: int, after: tuple[datetime, str] | None

@@ -63,7 +63,7 @@ class Starter:
     async def execute(self, request: ExecuteRequest) -> Started:
         """Begins a run of a workflow."""
         given = await read_input(request.input_json, "input")
-        async with self._backend.database.single() as connection:
+        async with self._backend.database.driver() as connection:
             found = await executions.startable(connection, request.workflow_id, request.version, request.request_id)
         if found.earlier_execution_id is not None:
             return await self.again(found.earlier_execution_id)
@@ -82,7 +82,7 @@ class Starter:
 
     async def begin(self, new: NewExecution) -> Started:
         """Records a run and starts it; if its request id is taken, the run that has it."""
-        async with self._backend.database.single() as connection:
+        async with self._backend.database.driver() as connection:
             inserted = await executions.insert(connection, new)
             if not inserted:
                 found = await executions.startable(connection, new.start.workflow_id, 0, new.request_id)

@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 
-
 import pytest
 
 from activities.invoke import Call, joined
@@ -14,14 +13,14 @@ from docs import generate
 from nodes.base import Item, Output
 from nodes.expression.expressions import Expressions
 from nodes.expression.scope import Scope
+from nodes.factory import Catalogue, load
 from nodes.files.store import FileStore
 from nodes.http.egress import Egress
-from services.store.integrations import Integrations
-from nodes.factory import Catalogue, load
 from nodes.resources import Resources
 from nodes.sandbox.sandbox import Sandbox
 from orchestrator.compiler import compile_plan
 from orchestrator.model import Node, NodeType, Workflow
+from services.store.integrations import Integrations
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 NOTES: dict[str, dict[str, dict[str, Any]]] = tomllib.loads(generate.NOTES.read_text(encoding="utf-8"))

@@ -77,7 +77,7 @@ class Store:
     async def execution(self, **changes: Any) -> str:
         """The id of a run just recorded."""
         new = executions.NewExecution(self.start(), datetime.now(UTC), **changes)
-        async with self.database.single() as connection:
+        async with self.database.driver() as connection:
             assert await executions.insert(connection, new)
         return new.start.execution_id
 

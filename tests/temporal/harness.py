@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 
 from activities.activities import Activities

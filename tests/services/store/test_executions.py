@@ -19,7 +19,7 @@ BEGUN = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 async def insert(store: Store, new: NewExecution) -> bool:
-    async with store.database.single() as connection:
+    async with store.database.driver() as connection:
         return await executions.insert(connection, new)
 
 
@@ -33,7 +33,7 @@ async def test_a_request_id_begins_one_run(store: Store) -> None:
     done = await asyncio.gather(*(insert(store, new) for new in news))
     assert sorted(done) == [False] * 7 + [True]
     winner = news[done.index(True)].start.execution_id
-    async with store.database.single() as connection:
+    async with store.database.driver() as connection:
         found = await executions.startable(connection, store.workflow.id, 0, "r")
         other = await executions.startable(connection, store.workflow.id, 1, "other")
     assert (found.version_id, found.earlier_execution_id) == (store.workflow.version_id, winner)
@@ -46,7 +46,7 @@ async def test_runs_without_request_ids_are_all_begun(store: Store) -> None:
 
 @pytest.mark.parametrize(("workflow", "version", "message"), [("none", 0, "no workflow"), ("", 7, "no version 7")])
 async def test_what_cannot_be_started_is_named(store: Store, workflow: str, version: int, message: str) -> None:
-    async with store.database.single() as connection:
+    async with store.database.driver() as connection:
         with pytest.raises(NotFound, match=message):
             await executions.startable(connection, workflow or store.workflow.id, version, "")
 
@@ -68,8 +68,8 @@ async def test_a_run_of_nothing_is_complete_at_once(store: Store) -> None:
     await insert(store, NewExecution(start, BEGUN, completed=True))
     row = await find(store, start.execution_id)
     assert (row.status, row.outputs, row.finished_at, row.start) == ("COMPLETED", "{}", BEGUN, None)
-    async with store.database.reading() as session:
-        found = await events.after(session, start.execution_id, 0)
+    async with store.database.driver() as connection:
+        found = await events.after(connection, start.execution_id, 0)
     assert [event.kind.value for event in found.events] == ["EXECUTION_STARTED", "EXECUTION_FINISHED"]
 
 
@@ -189,8 +189,8 @@ async def test_pages_of_events(store: Store, monkeypatch: pytest.MonkeyPatch) ->
         batch = [run_of("A", index, NodeStatus.COMPLETED) for index in range(first, first + 500)]
         await recording.record(store.database, run, batch)
     found: list[int] = []
-    async with store.database.reading() as session:
-        while page := (await events.after(session, run, found[-1] if found else 0)).events:
+    async with store.database.driver() as connection:
+        while page := (await events.after(connection, run, found[-1] if found else 0)).events:
             assert len(page) <= events.PAGE + 1
             found += [event.sequence for event in page]
     assert found == list(range(1, 2 * count + 2))

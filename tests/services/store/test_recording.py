@@ -25,8 +25,8 @@ def node(name: str, status: NodeStatus, attempt: int = 1, **more: Any) -> NodeRe
 
 
 async def kinds(store: Store, execution_id: str, after: int = 0) -> list[tuple[int, str, str]]:
-    async with store.database.reading() as session:
-        found = await events.after(session, execution_id, after)
+    async with store.database.driver() as connection:
+        found = await events.after(connection, execution_id, after)
     return [(e.sequence, e.kind.value, e.node_run.node if e.node_run else "") for e in found.events]
 
 

@@ -1,0 +1,68 @@
+"""Keeps psycopg's own connections: SQLAlchemy's layers cost more than a small statement does.
+
+psycopg's own pool waits for a server that is away; here whoever asks is told at once, and decides how long to try.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import psycopg
+from psycopg.pq import TransactionStatus
+
+Driver = psycopg.AsyncConnection[Any]
+
+
+class Drivers:
+    """At most `size` connections in autocommit mode, each in one hand at a time; the last one used goes first."""
+
+    def __init__(self, connect: Callable[[], Awaitable[Driver]], size: int, patience: float) -> None:
+        self._connect = connect
+        self._free = asyncio.Semaphore(size)
+        self._patience = patience
+        self._idle: list[Driver] = []
+        self._closed = False
+
+    @asynccontextmanager
+    async def use(self) -> AsyncIterator[Driver]:
+        """A connection; psycopg.OperationalError if there is none, or none within the patience, in seconds."""
+        await self._admit()
+        try:
+            connection = self._idle.pop() if self._idle else await self._connect()
+            try:
+                yield connection
+            finally:
+                await self._give_back(connection)
+        finally:
+            self._free.release()
+
+    async def close(self) -> None:
+        """Closes every connection; those in use when they come back."""
+        self._closed = True
+        await self._close_idle()
+
+    async def _admit(self) -> None:
+        if not self._free.locked():
+            await self._free.acquire()
+            return
+        try:
+            async with asyncio.timeout(self._patience):
+                await self._free.acquire()
+        except TimeoutError:
+            raise psycopg.OperationalError("every connection is in use") from None
+
+    async def _give_back(self, connection: Driver) -> None:
+        if connection.broken or connection.closed:
+            # The server went away: the others are as dead.
+            await self._close_idle()
+        elif self._closed or connection.info.transaction_status is not TransactionStatus.IDLE:
+            # A statement was cut off half way.
+            await connection.close()
+        else:
+            self._idle.append(connection)
+
+    async def _close_idle(self) -> None:
+        idle, self._idle = self._idle, []
+        for connection in idle:
+            await connection.close()
