@@ -1,17 +1,118 @@
-"""The HTTP client that all nodes of a worker share."""
+"""The HTTP client that all nodes of a worker share; every request and every connection of it passes the gate."""
 
+import ssl
+from collections.abc import AsyncIterator, Iterable
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Any
 
+import httpcore
 import httpx
 
-MOST_REDIRECTS = 10
+from nodes.errors import PermanentError
+from nodes.http.exchange import MOST_REDIRECTS, shown_url
+from nodes.http.gate import Gate
+from nodes.http.hop import body_limit, check_head, prepare
+from nodes.http.unpacking import unpacked
+
+CONNECT_SECONDS = 10.0
+USER_AGENT = "orchestrator"
 
 
-def open_client() -> httpx.AsyncClient:
+def open_client(gate: Gate, tls: ssl.SSLContext, network: httpcore.AsyncNetworkBackend) -> httpx.AsyncClient:
     """A client that keeps connections, but nothing of one request for the next: no cookies."""
     return httpx.AsyncClient(
-        cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=[])),
-        headers={"user-agent": "orchestrator"},
-        limits=httpx.Limits(max_connections=200, max_keepalive_connections=50),
+        transport=Transport(gate, tls, network),
+        cookies=no_cookies(),
+        headers={"user-agent": USER_AGENT, "accept-encoding": "gzip, deflate"},
+        timeout=httpx.Timeout(60.0, connect=CONNECT_SECONDS),
         max_redirects=MOST_REDIRECTS,
+        trust_env=False,
     )
+
+
+def no_cookies() -> CookieJar:
+    """A jar that takes no cookies."""
+    return CookieJar(policy=DefaultCookiePolicy(allowed_domains=[]))
+
+
+class Transport(httpx.AsyncHTTPTransport):
+    """Sends requests that may go where they go, over connections to checked addresses."""
+
+    def __init__(self, gate: Gate, tls: ssl.SSLContext, network: httpcore.AsyncNetworkBackend) -> None:
+        super().__init__(verify=tls, trust_env=False)
+        self._gate = gate
+        self._pool = httpcore.AsyncConnectionPool(
+            ssl_context=tls,
+            max_connections=200,
+            max_keepalive_connections=50,
+            keepalive_expiry=5.0,
+            network_backend=CheckedNetwork(gate, network),
+        )
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """The answer, with its body unpacked as it is read."""
+        prepare(request, self._gate)
+        response = await super().handle_async_request(request)
+        what = f"{request.method} {shown_url(request.url)}"
+        stream = response.stream
+        assert isinstance(stream, httpx.AsyncByteStream)
+        try:
+            check_head(response.headers, what)
+        except PermanentError:
+            await stream.aclose()
+            raise
+        encoding = response.headers.pop("content-encoding", "")
+        if encoding:
+            response.headers.pop("content-length", None)
+        limit = body_limit(request, redirects=response.has_redirect_location)
+        response.stream = _Body(stream, unpacked(aiter(stream), encoding, limit, what))
+        return response
+
+
+class _Body(httpx.AsyncByteStream):
+    """An unpacked body."""
+
+    def __init__(self, stream: httpx.AsyncByteStream, pieces: AsyncIterator[bytes]) -> None:
+        self._stream = stream
+        self._pieces = pieces
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for piece in self._pieces:
+            yield piece
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+
+class CheckedNetwork(httpcore.AsyncNetworkBackend):
+    """Connects to the addresses that the gate has checked, and to nothing else."""
+
+    def __init__(self, gate: Gate, network: httpcore.AsyncNetworkBackend) -> None:
+        self._gate = gate
+        self._network = network
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        """A connection to the first address that answers; the name isn't resolved again."""
+        failure: Exception = httpcore.ConnectError("no address")
+        for address in await self._gate.check(host, port):
+            try:
+                return await self._network.connect_tcp(address, port, timeout, local_address, socket_options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                failure = error
+        raise failure
+
+    async def connect_unix_socket(
+        self, path: str, timeout: float | None = None, socket_options: Iterable[Any] | None = None
+    ) -> httpcore.AsyncNetworkStream:
+        """Refused."""
+        raise PermanentError("connections to Unix sockets aren't allowed", code="EGRESS_DENIED")
+
+    async def sleep(self, seconds: float) -> None:
+        await self._network.sleep(seconds)

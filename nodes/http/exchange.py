@@ -1,17 +1,27 @@
-"""Sends one request and reads the whole answer, within limits; failures are sorted by whether to try again."""
+"""What came of a request: an answer, or an error that says whether to try again."""
 
-import asyncio
+import re
 import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
 import httpx
 
+from nodes.credentials.credential import Credential
 from nodes.errors import NodeError, PermanentError, RetryableError
-from orchestrator.items import OUTPUT_LIMIT
+
+# In a request's extensions: the credential whose values it holds.
+CREDENTIAL = "orchestrator.credential"
+MOST_REDIRECTS = 10
+# The longest that a server can make a node wait for its next attempt, in seconds.
+LONGEST_WAIT = 3600
 
 # An answer with one of these may be another one the next time; so may any 5xx.
 _WORTH_RETRYING = frozenset({408, 425, 429})
 _EXCERPT = 500
+_BROKE_OFF = re.compile("disconnected|closed|without sending")
 _ENCODINGS = ("utf-8", "utf8", "utf-16", "us-ascii", "ascii", "iso-8859", "latin", "windows-", "cp", "koi8")
 _EAST_ASIAN = ("shift", "euc-", "gb", "big5", "iso-2022")
 
@@ -52,41 +62,39 @@ class Answer:
         return ""
 
 
-async def send(client: httpx.AsyncClient, request: httpx.Request, *, timeout: float, follow_redirects: bool) -> Answer:
-    """The answer, whatever its status; RetryableError or PermanentError if there is none."""
-    what = f"{request.method} {shown_url(request.url)}"
-    try:
-        async with asyncio.timeout(timeout):
-            response = await client.send(request, stream=True, follow_redirects=follow_redirects)
-            try:
-                return Answer(response.status_code, response.headers, await _body(response, what))
-            finally:
-                await response.aclose()
-    except (TimeoutError, httpx.TimeoutException):
-        raise RetryableError(
-            f"{what}: no complete answer within {timeout:g} s", code="TIMEOUT", hint='raise "timeout" or retry'
-        ) from None
-    except httpx.TooManyRedirects:
-        raise PermanentError(f"{what}: more than {client.max_redirects} redirects", code="TOO_MANY_REDIRECTS") from None
-    except (httpx.UnsupportedProtocol, httpx.LocalProtocolError, httpx.InvalidURL) as error:
-        raise PermanentError(f"{what}: can't be sent: {error}", code="INVALID_REQUEST") from None
-    except httpx.DecodingError as error:
-        raise PermanentError(f"{what}: the answer can't be unpacked: {error}", code="INVALID_RESPONSE") from None
-    except httpx.TransportError as error:
-        raise _unreachable(what, error) from None
-
-
 def status_error(request: httpx.Request, answer: Answer) -> NodeError:
     """The error that a status from 400 means."""
     excerpt = (answer.text() or "").strip()[:_EXCERPT]
     message = f"{request.method} {shown_url(request.url)} answered {answer.status}"
     message += f": {excerpt}" if excerpt else " without a body"
     if answer.status in _WORTH_RETRYING or answer.status >= 500:
-        after = str(answer.headers.get("retry-after", ""))[:40]
-        hint = f"the server asks to try again after {after}" if after else "retry, or look at the server"
-        return RetryableError(message, code="HTTP_STATUS", hint=hint)
+        after = retry_after(answer.headers)
+        hint = "retry, or look at the server"
+        if after is not None:
+            hint = f"the server asks to try again after {after:g} s"
+        return RetryableError(message, code="HTTP_STATUS", hint=hint, retry_after=after)
+    credential: Credential | None = request.extensions.get(CREDENTIAL)
+    if answer.status == 401 and credential is not None:
+        return PermanentError(
+            f'the credential "{credential.name}" was refused: {message}',
+            code="CREDENTIAL_REJECTED",
+            hint="correct the integration's values, or authorise it again",
+        )
     hint = _HINTS.get(answer.status, 'correct the request, or set "fail_on_status": false to handle the status')
     return PermanentError(message, code="HTTP_STATUS", hint=hint)
+
+
+def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
+    """The seconds for which the server asks us to wait, as a number or as a date; None if it doesn't say."""
+    text = str(headers.get("retry-after", "")).strip()
+    if text.isascii() and text.isdigit():
+        return float(min(int(text[:12]), LONGEST_WAIT))
+    try:
+        when = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    when = when if when.tzinfo else when.replace(tzinfo=UTC)
+    return min(max((when - (now or datetime.now(UTC))).total_seconds(), 0.0), float(LONGEST_WAIT))
 
 
 def shown_url(url: httpx.URL) -> str:
@@ -106,28 +114,25 @@ _HINTS = {
 }
 
 
-async def _body(response: httpx.Response, what: str) -> bytes:
-    pieces, size = [], 0
-    async for piece in response.aiter_bytes():
-        size += len(piece)
-        if size > OUTPUT_LIMIT:
-            raise PermanentError(
-                f"{what}: the answer is larger than {OUTPUT_LIMIT >> 20} MiB",
-                code="RESPONSE_TOO_LARGE",
-                hint="ask for less at a time, for example page by page",
-            )
-        pieces.append(piece)
-    return b"".join(pieces)
-
-
-def _unreachable(what: str, error: httpx.TransportError) -> NodeError:
+def failure(what: str, error: httpx.HTTPError | httpx.InvalidURL | httpx.StreamError) -> NodeError:
+    """What it means that a request got no answer, or none that can be read."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):
             reason = cause.verify_message
             return PermanentError(f"{what}: the server's certificate isn't valid: {reason}", code="TLS")
         cause = cause.__cause__ or cause.__context__
+    if isinstance(error, httpx.TooManyRedirects):
+        return PermanentError(f"{what}: more than {MOST_REDIRECTS} redirects", code="TOO_MANY_REDIRECTS")
+    if isinstance(error, httpx.TimeoutException):
+        return RetryableError(f"{what}: no connection in time", code="TIMEOUT", hint="retry")
+    if isinstance(error, httpx.UnsupportedProtocol | httpx.LocalProtocolError | httpx.InvalidURL | httpx.StreamError):
+        return PermanentError(f"{what}: can't be sent: {error}", code="INVALID_REQUEST")
     reason = str(error)[:200] or "the connection broke off"
+    if isinstance(error, httpx.RemoteProtocolError) and not _BROKE_OFF.search(reason):
+        if "long" in reason:
+            return PermanentError(f"{what}: the answer's headers are too large", code="RESPONSE_TOO_LARGE")
+        return PermanentError(f"{what}: the answer is no HTTP: {reason}", code="INVALID_RESPONSE")
     return RetryableError(
         f"{what}: {reason}", code="CONNECTION_FAILED", hint="check the host's name, and whether the server is up"
     )

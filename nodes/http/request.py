@@ -12,6 +12,7 @@ from nodes.values import as_text, kind, shown
 from orchestrator import exact_json
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_AUTHORITY = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)")
 _UNSENDABLE = re.compile("[\x00-\x08\x0a-\x1f\x7f]")
 # These frame the message: a second opinion on them is how requests are smuggled.
 _OURS = frozenset({"content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer"})
@@ -20,6 +21,9 @@ Pairs = list[tuple[str, str]]
 
 def target(url: str, query: Pairs) -> httpx.URL:
     """The URL with the query added to its own."""
+    authority = _AUTHORITY.match(url.strip())
+    if authority and ("\\" in authority[1] or authority[1].count("@") > 1):
+        raise _invalid("url", "can be read in two ways: its host has a backslash or several @ before it")
     try:
         parsed = httpx.URL(url.strip())
     except (httpx.InvalidURL, ValueError) as error:
@@ -48,10 +52,8 @@ def header_list(headers: Mapping[str, Any]) -> list[tuple[bytes, bytes]]:
     for name, value in headers.items():
         if value is None:
             continue
-        if not _TOKEN.fullmatch(name):
-            raise _invalid("headers", f'has the name "{name[:60]}", which is no header name')
-        if name.lower() in _OURS:
-            raise _invalid("headers", f'sets "{name}", which is set by the engine')
+        if problem := header_problem(name):
+            raise _invalid("headers", problem)
         if kind(value) in ("list", "object"):
             raise _invalid(f"headers.{name}", f"is {shown(value)}; expected text")
         text = as_text(value)
@@ -59,6 +61,13 @@ def header_list(headers: Mapping[str, Any]) -> list[tuple[bytes, bytes]]:
             raise _invalid(f"headers.{name}", "has a line break or another control character")
         result.append((name.encode("ascii"), text.strip().encode("utf-8")))
     return result
+
+
+def header_problem(name: str) -> str:
+    """Why a header can't have a name; empty if it can."""
+    if not _TOKEN.fullmatch(name):
+        return f'has the name "{name[:60]}", which is no header name'
+    return f'sets "{name}", which is set by the engine' if name.lower() in _OURS else ""
 
 
 def body_content(body: Any, body_type: str) -> tuple[bytes | None, bytes]:
