@@ -11,6 +11,7 @@ from orchestrator.interpreter import Interpreter
 from orchestrator.messages import NodeResult, NodeTask
 from orchestrator.start import RunStart
 from orchestrator.state import Done, Failed, Task
+from temporal.queues import task_queue
 from temporal.spilling import INLINE_TOTAL, spilled
 
 # For what isn't the node's own failure: that says itself whether and when it is tried again.
@@ -39,7 +40,7 @@ async def run_node(start: RunStart, interpreter: Interpreter, task: Task) -> Don
         result: NodeResult = await workflow.execute_activity(
             plan.subtype,
             node,
-            task_queue=plan.queue or None,
+            task_queue=task_queue(plan.queue, workflow.info().task_queue) if plan.queue else None,
             result_type=NodeResult,
             start_to_close_timeout=_LONGEST_ATTEMPT,
             heartbeat_timeout=_HEARTBEAT_TIMEOUT,
@@ -50,11 +51,11 @@ async def run_node(start: RunStart, interpreter: Interpreter, task: Task) -> Don
     except ActivityError as error:
         if is_cancelled_exception(error):
             raise
-        return Failed(_run_error(plan.name, error))
+        return Failed(run_error(plan.name, error))
     return Done(result.outputs)
 
 
-def _run_error(node: str, error: ActivityError) -> RunError:
+def run_error(node: str, error: ActivityError) -> RunError:
     cause = error.cause
     if isinstance(cause, ApplicationError) and cause.details:
         details = cause.details[0]

@@ -8,6 +8,7 @@ from typing import Any
 from temporalio.client import Client
 from temporalio.worker import PollerBehaviorAutoscaling, UnsandboxedWorkflowRunner, Worker
 
+from temporal import queues as queues_
 from temporal.client import TASK_QUEUE
 from temporal.workflow import OrchestratorWorkflow
 
@@ -15,6 +16,31 @@ from temporal.workflow import OrchestratorWorkflow
 HEARTBEAT_THROTTLE = timedelta(seconds=1)
 # Many replays at once starve each other after a restart, until Temporal takes them for deadlocked.
 MAX_WORKFLOW_TASKS = 20
+
+
+def make_workers(
+    client: Client,
+    activities: Sequence[Callable[..., Any]],
+    nodes: Sequence[Callable[..., Any]],
+    queues: Sequence[str],
+    *,
+    task_queue: str = TASK_QUEUE,
+    **limits: Any,
+) -> list[Worker]:
+    """A worker for each of the plan's queues: the default one runs workflows and all activities, others only nodes.
+
+    `task_queue` is that of the runs; see make_worker for the limits, which are each worker's.
+    """
+    return [
+        make_worker(
+            client,
+            activities if queue == queues_.DEFAULT else nodes,
+            task_queue=queues_.task_queue(queue, task_queue),
+            workflows=queue == queues_.DEFAULT,
+            **limits,
+        )
+        for queue in queues
+    ]
 
 
 def make_worker(

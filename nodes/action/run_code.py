@@ -1,11 +1,11 @@
 """Runs a piece of Python or JavaScript of yours, in a sandbox."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import Field
 
-from nodes.base import NodeExecutionContext, NodeExecutor, Parameters, PermanentError, Returned
+from nodes.base import Item, NodeExecutionContext, NodeExecutor, Output, Parameters, PermanentError, Returned
 from nodes.parameters import STRUCTURAL, Duration
 from nodes.sandbox.errors import CodeError
 from nodes.values import kind, shown
@@ -39,6 +39,7 @@ class RunCode(NodeExecutor[RunCodeParameters]):
     model = RunCodeParameters
     raw = frozenset({"code"})
     literal = frozenset({"code"})
+    queue = "code"
 
     def runs_per_item(self, parameters: Mapping[str, Any]) -> bool:
         """As the mode says."""
@@ -59,7 +60,7 @@ class RunCode(NodeExecutor[RunCodeParameters]):
             _log(context, error.log)
             raise
         _log(context, result.log)
-        return _one(result.value) if each else _many(result.value)
+        return _changed(context.item, _one(result.value)) if each else _many(result.value)
 
 
 def _log(context: NodeExecutionContext[Any], printed: str) -> None:
@@ -67,7 +68,12 @@ def _log(context: NodeExecutionContext[Any], printed: str) -> None:
         context.log(line)
 
 
-def _one(value: Any) -> Returned:
+def _changed(item: Item, data: dict[str, Any] | None) -> Output:
+    """The item with other data and its own files, which the code doesn't see; nothing if it was dropped."""
+    return Output({"main": [] if data is None else [cast(Item, {**item, "json": data})]})
+
+
+def _one(value: Any) -> dict[str, Any] | None:
     if isinstance(value, list):
         raise _unfit(value, "in mode each_item the code must return one object, or null to drop the item")
     return value if value is None or isinstance(value, dict) else {"data": value}

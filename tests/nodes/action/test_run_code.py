@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from nodes.base import Output
 from nodes.errors import PermanentError
 from nodes.factory import Catalogue
 from nodes.sandbox.errors import CodeError
@@ -50,13 +51,20 @@ def call(execute: Run) -> Run:
         (ALL, None, None),
         (ALL, "text", {"data": "text"}),
         (ALL, 2, {"data": 2}),
-        (EACH, {"a": 1}, {"a": 1}),
-        (EACH, None, None),
-        (EACH, False, {"data": False}),
+        (EACH, {"a": 1}, Output({"main": [{"json": {"a": 1}}]})),
+        (EACH, None, Output({"main": []})),
+        (EACH, False, Output({"main": [{"json": {"data": False}}]})),
     ],
 )
 async def test_results(call: Run, parameters: Any, result: Any, expected: Any) -> None:
     assert (await call(parameters, result, {}))[0] == expected
+
+
+async def test_each_item_keeps_its_files(call: Run) -> None:
+    item = {"json": {"a": 1}, "files": {"f": {"name": "x"}}}
+    returned, asked = await call(EACH, {"b": 2}, item)
+    assert returned.ports["main"] == [{"json": {"b": 2}, "files": {"f": {"name": "x"}}}]
+    assert asked[0][2] == {"item": {"a": 1}, "index": 0}
 
 
 @pytest.mark.parametrize(
