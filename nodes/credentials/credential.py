@@ -1,10 +1,15 @@
 """A credential type as a node declares it, and an opened credential as the node gets it."""
 
-from collections.abc import Iterator
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, SecretStr
+
+if TYPE_CHECKING:
+    from nodes.http.egress import Egress
 
 
 class CredentialFields(BaseModel):
@@ -15,12 +20,17 @@ class CredentialFields(BaseModel):
 
 @dataclass(frozen=True)
 class OAuth2:
-    """Where a user's consent and the tokens come from; empty URLs are fields of the credential instead."""
+    """Where a user's consent and the tokens come from; empty URLs are fields of the credential instead.
+
+    `parameters` are added to the address at which the user consents. `client_authentication` says how the client
+    proves itself where tokens are given; a field of that name goes before it.
+    """
 
     authorize_url: str = ""
     token_url: str = ""
     scopes: tuple[str, ...] = ()
     parameters: tuple[tuple[str, str], ...] = ()
+    client_authentication: Literal["body", "basic"] = "body"
 
 
 @dataclass(frozen=True)
@@ -28,6 +38,7 @@ class CredentialType:
     """A kind of credential: what it holds and which hosts may see it.
 
     `hosts` are the default; a type without any makes the user name them. A host is a name, or `*.` and a domain.
+    `check` tries a credential out: it raises a NodeError if the service refuses it, and may say whose it is.
     """
 
     name: str
@@ -35,6 +46,7 @@ class CredentialType:
     fields: type[CredentialFields]
     hosts: tuple[str, ...] = ()
     oauth2: OAuth2 | None = None
+    check: Callable[[Credential, Egress], Awaitable[str]] | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -65,12 +77,28 @@ class Credential:
         )
 
     def secrets(self) -> Iterator[str]:
-        """Every secret value that must not be seen."""
-        for value in dict(self.fields).values():
-            if isinstance(value, SecretStr) and value.get_secret_value():
-                yield value.get_secret_value()
+        """Every secret value that must not be seen, also joined to a name as in `user:password`."""
+        values = dict(self.fields)
+        plain = [value for value in values.values() if isinstance(value, str) and value]
+        for secret in secrets_in(values):
+            yield secret
+            yield from (f"{name}:{secret}" for name in plain)
         if self.access_token:
             yield self.access_token.get_secret_value()
+
+
+def secrets_in(value: Any) -> Iterator[str]:
+    """The secret texts in fields, however deep, that aren't empty."""
+    match value:
+        case SecretStr():
+            if value.get_secret_value():
+                yield value.get_secret_value()
+        case BaseModel():
+            yield from secrets_in(dict(value))
+        case dict():
+            yield from (secret for child in value.values() for secret in secrets_in(child))
+        case list() | tuple():
+            yield from (secret for child in value for secret in secrets_in(child))
 
 
 class Credentials(Protocol):

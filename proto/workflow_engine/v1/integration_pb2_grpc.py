@@ -3,6 +3,7 @@
 import grpc
 import warnings
 
+from workflow_engine.v1 import integration_pb2 as workflow__engine_dot_v1_dot_integration__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
 GRPC_VERSION = grpc.__version__
@@ -22,3 +23,480 @@ if _version_not_supported:
         + f' Please upgrade your grpc module to grpcio>={GRPC_GENERATED_VERSION}'
         + f' or downgrade your generated code using grpcio-tools<={GRPC_VERSION}.'
     )
+
+
+class IntegrationServiceStub:
+    """Integrations: stored connections to third parties. Secrets go in and never come out again.
+
+    `user_id` says whose integration it is about; empty for those of nobody in particular. Others' can't be told
+    from ones that don't exist. Errors are those of WorkflowService.
+    """
+
+    def __init__(self, channel):
+        """Constructor.
+
+        Args:
+            channel: A grpc.Channel.
+        """
+        self.ListCredentialTypes = channel.unary_unary(
+                '/workflow_engine.v1.IntegrationService/ListCredentialTypes',
+                request_serializer=workflow__engine_dot_v1_dot_integration__pb2.ListCredentialTypesRequest.SerializeToString,
+                response_deserializer=workflow__engine_dot_v1_dot_integration__pb2.ListCredentialTypesResponse.FromString,
+                _registered_method=True)
+        self.CreateIntegration = channel.unary_unary(
+                '/workflow_engine.v1.IntegrationService/CreateIntegration',
+                request_serializer=workflow__engine_dot_v1_dot_integration__pb2.CreateIntegrationRequest.SerializeToString,
+                response_deserializer=workflow__engine_dot_v1_dot_integration__pb2.CreateIntegrationResponse.FromString,
+                _registered_method=True)
+        self.GetIntegration = channel.unary_unary(
+                '/workflow_engine.v1.IntegrationService/GetIntegration',
+                request_serializer=workflow__engine_dot_v1_dot_integration__pb2.GetIntegrationRequest.SerializeToString,
+                response_deserializer=workflow__engine_dot_v1_dot_integration__pb2.GetIntegrationResponse.FromString,
+                _registered_method=True)
+        self.ListIntegrations = channel.unary_unary(
+                '/workflow_engine.v1.IntegrationService/ListIntegrations',
+                request_serializer=workflow__engine_dot_v1_dot_integration__pb2.ListIntegrationsRequest.SerializeToString,
+                response_deserializer=workflow__engine_dot_v1_dot_integration__pb2.ListIntegrationsResponse.FromString,
+                _registered_method=True)
+        self.UpdateIntegration = channel.unary_unary(
+                '/workflow_engine.v1.IntegrationService/UpdateIntegration',
+                request_serializer=workflow__engine_dot_v1_dot_integration__pb2.UpdateIntegrationRequest.SerializeToString,
+                response_deserializer=workflow__engine_dot_v1_dot_integration__pb2.UpdateIntegrationResponse.FromString,
+                _registered_method=True)
+        self.RotateIntegration = channel.unary_unary(
+                '/workflow_engine.v1.IntegrationService/RotateIntegration',
+                request_serializer=workflow__engine_dot_v1_dot_integration__pb2.RotateIntegrationRequest.SerializeToString,
+                response_deserializer=workflow__engine_dot_v1_dot_integration__pb2.RotateIntegrationResponse.FromString,
+                _registered_method=True)
+        self.DeleteIntegration = channel.unary_unary(
+                '/workflow_engine.v1.IntegrationService/DeleteIntegration',
+                request_serializer=workflow__engine_dot_v1_dot_integration__pb2.DeleteIntegrationRequest.SerializeToString,
+                response_deserializer=workflow__engine_dot_v1_dot_integration__pb2.DeleteIntegrationResponse.FromString,
+                _registered_method=True)
+        self.TestIntegration = channel.unary_unary(
+                '/workflow_engine.v1.IntegrationService/TestIntegration',
+                request_serializer=workflow__engine_dot_v1_dot_integration__pb2.TestIntegrationRequest.SerializeToString,
+                response_deserializer=workflow__engine_dot_v1_dot_integration__pb2.TestIntegrationResponse.FromString,
+                _registered_method=True)
+        self.StartAuthorization = channel.unary_unary(
+                '/workflow_engine.v1.IntegrationService/StartAuthorization',
+                request_serializer=workflow__engine_dot_v1_dot_integration__pb2.StartAuthorizationRequest.SerializeToString,
+                response_deserializer=workflow__engine_dot_v1_dot_integration__pb2.StartAuthorizationResponse.FromString,
+                _registered_method=True)
+        self.CompleteAuthorization = channel.unary_unary(
+                '/workflow_engine.v1.IntegrationService/CompleteAuthorization',
+                request_serializer=workflow__engine_dot_v1_dot_integration__pb2.CompleteAuthorizationRequest.SerializeToString,
+                response_deserializer=workflow__engine_dot_v1_dot_integration__pb2.CompleteAuthorizationResponse.FromString,
+                _registered_method=True)
+
+
+class IntegrationServiceServicer:
+    """Integrations: stored connections to third parties. Secrets go in and never come out again.
+
+    `user_id` says whose integration it is about; empty for those of nobody in particular. Others' can't be told
+    from ones that don't exist. Errors are those of WorkflowService.
+    """
+
+    def ListCredentialTypes(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CreateIntegration(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetIntegration(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListIntegrations(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateIntegration(self, request, context):
+        """Changes the name, hosts and fields that are given; what isn't given stays.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RotateIntegration(self, request, context):
+        """Replaces secrets, and nothing else; OAuth 2 tokens that were got with the old ones are dropped.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteIntegration(self, request, context):
+        """Refused while the latest version of a workflow uses it, unless `force` is set.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def TestIntegration(self, request, context):
+        """Opens it, gets a token if it is OAuth 2, and tries it out where its type says how.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def StartAuthorization(self, request, context):
+        """Gives the address at which a user consents (OAuth 2, authorization code with PKCE).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CompleteAuthorization(self, request, context):
+        """Takes what the service's redirect brought back.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+
+def add_IntegrationServiceServicer_to_server(servicer, server):
+    rpc_method_handlers = {
+            'ListCredentialTypes': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListCredentialTypes,
+                    request_deserializer=workflow__engine_dot_v1_dot_integration__pb2.ListCredentialTypesRequest.FromString,
+                    response_serializer=workflow__engine_dot_v1_dot_integration__pb2.ListCredentialTypesResponse.SerializeToString,
+            ),
+            'CreateIntegration': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateIntegration,
+                    request_deserializer=workflow__engine_dot_v1_dot_integration__pb2.CreateIntegrationRequest.FromString,
+                    response_serializer=workflow__engine_dot_v1_dot_integration__pb2.CreateIntegrationResponse.SerializeToString,
+            ),
+            'GetIntegration': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetIntegration,
+                    request_deserializer=workflow__engine_dot_v1_dot_integration__pb2.GetIntegrationRequest.FromString,
+                    response_serializer=workflow__engine_dot_v1_dot_integration__pb2.GetIntegrationResponse.SerializeToString,
+            ),
+            'ListIntegrations': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListIntegrations,
+                    request_deserializer=workflow__engine_dot_v1_dot_integration__pb2.ListIntegrationsRequest.FromString,
+                    response_serializer=workflow__engine_dot_v1_dot_integration__pb2.ListIntegrationsResponse.SerializeToString,
+            ),
+            'UpdateIntegration': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateIntegration,
+                    request_deserializer=workflow__engine_dot_v1_dot_integration__pb2.UpdateIntegrationRequest.FromString,
+                    response_serializer=workflow__engine_dot_v1_dot_integration__pb2.UpdateIntegrationResponse.SerializeToString,
+            ),
+            'RotateIntegration': grpc.unary_unary_rpc_method_handler(
+                    servicer.RotateIntegration,
+                    request_deserializer=workflow__engine_dot_v1_dot_integration__pb2.RotateIntegrationRequest.FromString,
+                    response_serializer=workflow__engine_dot_v1_dot_integration__pb2.RotateIntegrationResponse.SerializeToString,
+            ),
+            'DeleteIntegration': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteIntegration,
+                    request_deserializer=workflow__engine_dot_v1_dot_integration__pb2.DeleteIntegrationRequest.FromString,
+                    response_serializer=workflow__engine_dot_v1_dot_integration__pb2.DeleteIntegrationResponse.SerializeToString,
+            ),
+            'TestIntegration': grpc.unary_unary_rpc_method_handler(
+                    servicer.TestIntegration,
+                    request_deserializer=workflow__engine_dot_v1_dot_integration__pb2.TestIntegrationRequest.FromString,
+                    response_serializer=workflow__engine_dot_v1_dot_integration__pb2.TestIntegrationResponse.SerializeToString,
+            ),
+            'StartAuthorization': grpc.unary_unary_rpc_method_handler(
+                    servicer.StartAuthorization,
+                    request_deserializer=workflow__engine_dot_v1_dot_integration__pb2.StartAuthorizationRequest.FromString,
+                    response_serializer=workflow__engine_dot_v1_dot_integration__pb2.StartAuthorizationResponse.SerializeToString,
+            ),
+            'CompleteAuthorization': grpc.unary_unary_rpc_method_handler(
+                    servicer.CompleteAuthorization,
+                    request_deserializer=workflow__engine_dot_v1_dot_integration__pb2.CompleteAuthorizationRequest.FromString,
+                    response_serializer=workflow__engine_dot_v1_dot_integration__pb2.CompleteAuthorizationResponse.SerializeToString,
+            ),
+    }
+    generic_handler = grpc.method_handlers_generic_handler(
+            'workflow_engine.v1.IntegrationService', rpc_method_handlers)
+    server.add_generic_rpc_handlers((generic_handler,))
+    server.add_registered_method_handlers('workflow_engine.v1.IntegrationService', rpc_method_handlers)
+
+
+ # This class is part of an EXPERIMENTAL API.
+class IntegrationService:
+    """Integrations: stored connections to third parties. Secrets go in and never come out again.
+
+    `user_id` says whose integration it is about; empty for those of nobody in particular. Others' can't be told
+    from ones that don't exist. Errors are those of WorkflowService.
+    """
+
+    @staticmethod
+    def ListCredentialTypes(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/workflow_engine.v1.IntegrationService/ListCredentialTypes',
+            workflow__engine_dot_v1_dot_integration__pb2.ListCredentialTypesRequest.SerializeToString,
+            workflow__engine_dot_v1_dot_integration__pb2.ListCredentialTypesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateIntegration(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/workflow_engine.v1.IntegrationService/CreateIntegration',
+            workflow__engine_dot_v1_dot_integration__pb2.CreateIntegrationRequest.SerializeToString,
+            workflow__engine_dot_v1_dot_integration__pb2.CreateIntegrationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetIntegration(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/workflow_engine.v1.IntegrationService/GetIntegration',
+            workflow__engine_dot_v1_dot_integration__pb2.GetIntegrationRequest.SerializeToString,
+            workflow__engine_dot_v1_dot_integration__pb2.GetIntegrationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListIntegrations(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/workflow_engine.v1.IntegrationService/ListIntegrations',
+            workflow__engine_dot_v1_dot_integration__pb2.ListIntegrationsRequest.SerializeToString,
+            workflow__engine_dot_v1_dot_integration__pb2.ListIntegrationsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateIntegration(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/workflow_engine.v1.IntegrationService/UpdateIntegration',
+            workflow__engine_dot_v1_dot_integration__pb2.UpdateIntegrationRequest.SerializeToString,
+            workflow__engine_dot_v1_dot_integration__pb2.UpdateIntegrationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RotateIntegration(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/workflow_engine.v1.IntegrationService/RotateIntegration',
+            workflow__engine_dot_v1_dot_integration__pb2.RotateIntegrationRequest.SerializeToString,
+            workflow__engine_dot_v1_dot_integration__pb2.RotateIntegrationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteIntegration(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/workflow_engine.v1.IntegrationService/DeleteIntegration',
+            workflow__engine_dot_v1_dot_integration__pb2.DeleteIntegrationRequest.SerializeToString,
+            workflow__engine_dot_v1_dot_integration__pb2.DeleteIntegrationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def TestIntegration(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/workflow_engine.v1.IntegrationService/TestIntegration',
+            workflow__engine_dot_v1_dot_integration__pb2.TestIntegrationRequest.SerializeToString,
+            workflow__engine_dot_v1_dot_integration__pb2.TestIntegrationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StartAuthorization(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/workflow_engine.v1.IntegrationService/StartAuthorization',
+            workflow__engine_dot_v1_dot_integration__pb2.StartAuthorizationRequest.SerializeToString,
+            workflow__engine_dot_v1_dot_integration__pb2.StartAuthorizationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CompleteAuthorization(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/workflow_engine.v1.IntegrationService/CompleteAuthorization',
+            workflow__engine_dot_v1_dot_integration__pb2.CompleteAuthorizationRequest.SerializeToString,
+            workflow__engine_dot_v1_dot_integration__pb2.CompleteAuthorizationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
