@@ -1,0 +1,1 @@
+"""Google's APIs: access, the calendar's events, who is busy."""

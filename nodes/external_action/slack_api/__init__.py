@@ -1,0 +1,1 @@
+"""Slack's Web API: the client, and one model an operation."""

@@ -1,0 +1,1 @@
+"""Trello's REST API: the client, and one model an operation."""

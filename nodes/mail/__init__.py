@@ -1,0 +1,1 @@
+"""How nodes write and send mail: accounts, messages, SMTP."""
