@@ -1,0 +1,1 @@
+"""Speaks the Model Context Protocol: with servers that the operator registered, and with ones on the network."""

@@ -1,0 +1,1 @@
+"""Reads OpenAPI 3 descriptions: what an operation takes, how it is sent, what it answers."""
