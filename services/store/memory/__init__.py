@@ -1,0 +1,1 @@
+"""What workflows remember: values, conversations, triples, vectors and documents, apart by workspace."""
