@@ -68,16 +68,28 @@ class Current {
   value(root) {
     switch (root) {
       case "$json": return this.parse(slots.get(INPUT)[0], this.index)?.json ?? {};
+      case "$files": return this.parse(slots.get(INPUT)[0], this.index)?.files ?? {};
       case "$input": return this.input();
       case "$": return (name) => this.node(name);
       case "$node": return new Proxy({}, { get: (_, name) => this.node(name) });
       case "$itemIndex": return this.index;
+      case "$fromAI": return (name, _description, _type, ...rest) => fromModel(name, rest);
       case "$now": return clock.DateTime.fromMillis(now);
       case "$today": return clock.DateTime.fromMillis(now).startOf("day");
       case "DateTime": case "Duration": return clock[root];
       default: return facts[root] === undefined ? undefined : parse(facts[root]);
     }
   }
+}
+
+// What a model calls the node with: data, parsed anew for each use and never evaluated.
+function fromModel(name, rest) {
+  if (typeof name !== "string" || name === "") throw new Error("$fromAI needs the argument's name, as in $fromAI('city')");
+  const given = parse(facts.$fromAI);
+  if (given !== null && getOwnPropertyDescriptor(given, name) !== undefined) return given[name];
+  if (rest.length > 0) return rest[0];
+  const why = given === null ? "no model has called this node" : "the model has left it out";
+  throw new Error(`$fromAI('${name}') has no value: ${why}, and it has no default`);
 }
 
 function output(name, ports, wanted) {

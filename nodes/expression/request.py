@@ -13,7 +13,7 @@ from orchestrator.exact_json import dumps
 from orchestrator.expression import Expression
 
 MAX_DATA = 64 << 20
-_FACTS = ("$trigger", "$runIndex", "$execution", "$workflow", "$vars")
+_FACTS = ("$trigger", "$runIndex", "$execution", "$workflow", "$vars", "$fromAI")
 _INPUT = -1
 
 
@@ -101,7 +101,7 @@ class _Data:
 
     def add_input(self, expressions: Sequence[Expression], scope: Scope, indexes: Sequence[int]) -> None:
         picks = set[str]().union(*(found.inputs for found in expressions))
-        if any("$json" in found.roots for found in expressions):
+        if any(found.roots & {"$json", "$files"} for found in expressions):
             picks.add("item")
         self.nodes.append([_INPUT, "", [["main", len(scope.items)]]])
         self._add(_INPUT, 0, scope.items, picks, indexes)

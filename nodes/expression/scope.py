@@ -31,6 +31,8 @@ class Scope:
     execution: Mapping[str, Any] = field(default_factory=dict)
     workflow: Mapping[str, Any] = field(default_factory=dict)
     vars: Mapping[str, Any] = field(default_factory=dict)
+    # What a model calls the node with, which `$fromAI` gives; None where no model does.
+    arguments: Mapping[str, Any] | None = None
 
     def fact(self, root: str) -> Any:
         """The value of a root that is the same for every item."""
@@ -45,6 +47,8 @@ class Scope:
                 return dict(self.workflow)
             case "$vars":
                 return dict(self.vars)
+            case "$fromAI":
+                return None if self.arguments is None else dict(self.arguments)
         raise KeyError(root)
 
 

@@ -10,12 +10,16 @@ from typing import Any
 
 import _quickjs  # type: ignore[import-not-found]
 
+from nodes.sandbox.confine import allow_cpu, forbid_processes
+
 NAMES = (
-    *("$json", "$input", "$", "$node", "$itemIndex"),
-    *("$trigger", "$runIndex", "$execution", "$workflow", "$vars"),
+    *("$json", "$files", "$input", "$", "$node", "$itemIndex"),
+    *("$trigger", "$runIndex", "$execution", "$workflow", "$vars", "$fromAI"),
     *("$now", "$today", "DateTime", "Duration"),
 )
 MAX_JOBS = 100_000
+# Processor time, beyond which the kernel ends the process should whoever asked fail to.
+_CHECK_SECONDS, _LOAD_SECONDS = 30.0, 20.0
 STACK = 1 << 20
 _HERE = Path(__file__).parent
 
@@ -33,7 +37,8 @@ class Engine:
         self._ready: Realm | None = None
 
     def start(self, channel: int) -> None:
-        """Nothing else to open."""
+        """Give up what only the start needed."""
+        forbid_processes()
 
     def rest(self) -> None:
         """Prepare the next request's context while there is time."""
@@ -44,6 +49,7 @@ class Engine:
         """One frame for each item: its outcomes, in the order of the sources."""
         header = json.loads(request[0])
         if header["op"] == "check":
+            allow_cpu(_CHECK_SECONDS)
             context = _quickjs.Context()
             context.set_max_stack_size(STACK)
             yield [check(context, source).encode() for source in header["sources"]]
@@ -51,6 +57,7 @@ class Engine:
         texts = [piece.decode() for piece in request[1:]]
         realm = None
         for index in header["indexes"]:
+            allow_cpu(2 * header["seconds"] * len(header["sources"]) + _LOAD_SECONDS)
             if realm is None:
                 realm = self._take()
                 realm.load(header, texts)
