@@ -7,26 +7,37 @@ from temporalio import activity
 from temporalio.common import RawValue
 
 from activities.advance import Advance
+from activities.agents.progress import Progress
+from activities.agents.scene import Scene
+from activities.agents.steps import answer_call, take_turn
+from activities.calling import Calls
 from activities.data import Data
+from activities.heartbeat import heartbeats
 from activities.node import NodeRun
-from activities.patience import PatientExecutions, PatientPayloads
-from activities.ports import Definitions, Executions, Payloads
+from activities.patience import PatientExecutions, PatientPayloads, PatientPeople, PatientTranscripts
+from activities.ports import Definition, Definitions, Executions, Payloads, People, Transcripts
 from nodes.factory import Catalogue
 from nodes.resources import Resources
 from orchestrator.errors import DefinitionError, RunError
 from orchestrator.items import Items
 from orchestrator.messages import (
     ADVANCE,
+    AGENT_TURN,
+    CALL_TOOL,
     LOAD_PLAN,
     PREPARE_CHILD,
     SPILL,
     AdvanceRequest,
     AdvanceResult,
+    AgentTask,
     ChildPlan,
     ChildRequest,
     NodeResult,
     NodeTask,
     SpillRequest,
+    ToolResult,
+    ToolTask,
+    TurnResult,
 )
 from orchestrator.plan import Plan
 from orchestrator.start import RunStart
@@ -42,24 +53,40 @@ class Activities:
         executions: Executions,
         catalogue: Catalogue,
         resources: Resources,
+        transcripts: Transcripts,
+        people: People,
     ) -> None:
         self._definitions = definitions
         self._executions = executions
         self._catalogue = catalogue
         self._resources = resources
         self._data = Data(payloads)
+        self._transcripts = PatientTranscripts(transcripts)
+        self._people = PatientPeople(people)
         self._patient_data = Data(PatientPayloads(payloads))
         self._patient_executions = PatientExecutions(executions)
 
     def all(self) -> Sequence[Callable[..., Any]]:
         """What to register with a worker."""
-        return [self.advance, self.load_plan, self.prepare_child, self.spill, self.node]
+        return [
+            self.advance,
+            self.load_plan,
+            self.prepare_child,
+            self.spill,
+            self.node,
+            self.agent_turn,
+            self.call_tool,
+        ]
+
+    def nodes(self) -> Sequence[Callable[..., Any]]:
+        """What to register with a worker that runs nodes and no workflows."""
+        return [self.node]
 
     @activity.defn(name=ADVANCE)
     async def advance(self, request: AdvanceRequest) -> AdvanceResult:
         """Runs pure nodes, and writes down what is to be recorded."""
         definition = await self._definitions.get(request.start.version_id)
-        step = Advance(definition, request, self._catalogue, self._data, self._executions, self._resources)
+        step = Advance(definition, request, self._calls(definition), self._data, self._executions)
         return await step.run()
 
     @activity.defn(name=LOAD_PLAN)
@@ -108,12 +135,32 @@ class Activities:
         """Runs one effectful node; the activity's type is the node's subtype."""
         task = activity.payload_converter().from_payload(args[0].payload, NodeTask)
         run = NodeRun(
-            definition=await self._definitions.get(task.version_id),
+            calls=self._calls(await self._definitions.get(task.version_id)),
             task=task,
-            catalogue=self._catalogue,
             data=self._patient_data,
             executions=self._patient_executions,
-            resources=self._resources,
             attempt=activity.info().attempt,
         )
         return await run.run()
+
+    @activity.defn(name=AGENT_TURN)
+    async def agent_turn(self, task: AgentTask) -> TurnResult:
+        """Has an agent's model say what comes next."""
+        speaking = Progress(self._executions, task.execution_id, task.speaker, task.step)
+        async with heartbeats(), speaking:
+            return await take_turn(await self._scene(task), activity.info().attempt, speaking.say)
+
+    @activity.defn(name=CALL_TOOL)
+    async def call_tool(self, task: ToolTask) -> ToolResult:
+        """Answers one of a model's calls."""
+        async with heartbeats():
+            return await answer_call(await self._scene(task.work), task, activity.info().attempt)
+
+    async def _scene(self, task: AgentTask) -> Scene:
+        calls = self._calls(await self._definitions.get(task.version_id))
+        return await Scene.set(
+            calls, task, self._patient_data, self._patient_executions, self._transcripts, self._people
+        )
+
+    def _calls(self, definition: Definition) -> Calls:
+        return Calls(definition, self._catalogue, self._resources)

@@ -4,18 +4,15 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
 
+from activities.calling import Calls, scope_of
 from activities.data import Data
 from activities.invoke import Call, joined
 from activities.ports import Definition, Executions
 from nodes.base import Item, Output
 from nodes.errors import NodeError, PermanentError
-from nodes.expression.scope import Scope
-from nodes.factory import Catalogue
-from nodes.resources import Resources
 from orchestrator import expression
-from orchestrator.commands import Command, Iterate
+from orchestrator.commands import Command, Converse, Iterate
 from orchestrator.errors import RunError
 from orchestrator.frontier import completed_outputs
 from orchestrator.interpreter import Interpreter
@@ -39,10 +36,9 @@ class Advance:
 
     definition: Definition
     request: AdvanceRequest
-    catalogue: Catalogue
+    calls: Calls
     data: Data
     executions: Executions
-    resources: Resources
     records: list[NodeRecord] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
     merges: list[Task] = field(default_factory=list)
@@ -109,7 +105,8 @@ class Advance:
             self._record(interpreter, task, call, started, status=NodeStatus.RUNNING)
             return Opened(produced)
         if not isinstance(produced, Output):
-            self._record(interpreter, task, call, started, status=NodeStatus.WAITING)
+            works = isinstance(produced, Converse)
+            self._record(interpreter, task, call, started, status=NodeStatus.RUNNING if works else NodeStatus.WAITING)
             return Suspended(produced)
         saved = {port: await self._save(list(items)) for port, items in produced.ports.items()}
         outputs = completed_outputs(call.plan, saved)
@@ -117,31 +114,15 @@ class Advance:
         return Done(outputs)
 
     async def _call(self, interpreter: Interpreter, task: Task) -> Call:
-        start = self.request.start
-        plan = self.definition.plan.nodes[task.node]
-        node = self.definition.workflow.nodes[task.node]
-        executor = self.catalogue.find(node)
-        if executor is None:
-            raise LookupError(f"this worker has no executor for {plan.type} {plan.subtype}, which {plan.name!r} needs")
+        start, definition = self.request.start, self.definition
+        name = definition.plan.nodes[task.node].name
         inputs = [await self.data.load(items) for items in interpreter.inputs(task)]
-        reads = {name: await self.data.load_ports(ports) for name, ports in interpreter.reads(task).items()}
-        trigger = await self.data.load(start.input) if _uses_trigger(node) else []
-        run_index = interpreter.run_index(task)
-        scope = scope_of(
-            self.definition, start.execution_id, start.mode, inputs, reads, trigger, run_index, self.request.now
-        )
-        return Call(
-            start.execution_id,
-            start.workflow_id,
-            node,
-            plan,
-            executor,
-            inputs,
-            scope,
-            run_index,
-            self.request.now,
-            self.resources,
-        )
+        reads = {read: await self.data.load_ports(ports) for read, ports in interpreter.reads(task).items()}
+        node = definition.workflow.nodes[task.node]
+        trigger = await self.data.load(start.input) if _uses_trigger(node) or task.node in definition.serving else []
+        run_index, now = interpreter.run_index(task), self.request.now
+        scope = scope_of(definition, start.execution_id, start.mode, inputs, reads, trigger, run_index, now)
+        return self.calls.make(name, inputs, scope, run_index, now, start.execution_id)
 
     async def _run(self, call: Call, task: Task) -> Output | Command:
         resolved = await call.resolve(range(call.count))
@@ -161,7 +142,7 @@ class Advance:
 
     async def _condition(self, call: Call) -> bool:
         condition = {"condition": call.node.parameters.get("condition")}
-        (resolved,) = await self.resources.expressions.resolve(condition, call.scope, [0])
+        (resolved,) = await self.calls.resources.expressions.resolve(condition, call.scope, [0])
         if isinstance(resolved, NodeError):
             raise resolved
         if not isinstance(resolved["condition"], bool):
@@ -201,7 +182,7 @@ class Advance:
                 inputs=interpreter.inputs(task) if task.kind != "test" else None,
                 outputs=outputs,
                 error=error,
-                logs=list(call.logs),
+                logs=call.shown_logs,
                 reused=reused,
             )
         )
@@ -231,31 +212,6 @@ class Advance:
         """Whether only a step of its own reads the node's input: LOOPs keep it, others may be passed over."""
         plan = self.definition.plan.nodes[node]
         return not (plan.loops or plan.disabled or plan.name in interpreter.start.reused)
-
-
-def scope_of(
-    definition: Definition,
-    execution_id: str,
-    mode: str,
-    inputs: Sequence[list[Item]],
-    reads: Mapping[str, Mapping[str, list[Item]]],
-    trigger: list[Item],
-    run_index: int,
-    now: datetime,
-) -> Scope:
-    """What the node's expressions may see."""
-    workflow = definition.workflow
-    zone = ZoneInfo(workflow.settings.timezone or "UTC")
-    return Scope(
-        items=inputs[0] if inputs else [],
-        nodes=reads,
-        trigger=trigger,
-        now=now.astimezone(zone),
-        run_index=run_index,
-        execution={"id": execution_id, "mode": mode},
-        workflow={"id": definition.workflow_id, "name": workflow.name, "version": definition.version},
-        vars=workflow.settings.variables,
-    )
 
 
 def pinned_items(node: Node) -> list[Item]:

@@ -1,23 +1,38 @@
 """Runs an executor on a node's items: resolves parameters, calls it, and sorts what came of it."""
 
+from __future__ import annotations
+
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
+
+from temporalio.exceptions import ApplicationError
 
 from activities.data import idempotency_key
+from activities.ports import StoreUnavailableError
 from nodes.base import BaseNodeExecutor, Item, NodeExecutionContext, NodeExecutionResult, Output
+from nodes.credentials.redaction import Redaction
+from nodes.equipment import Equipment
 from nodes.errors import NodeError, PermanentError, RetryableError
 from nodes.expression.errors import ExpressionError
 from nodes.expression.scope import Scope
 from nodes.resources import Resources
 from orchestrator import expression
-from orchestrator.commands import CallWorkflow, Command, Iterate, Sleep
+from orchestrator.commands import CallWorkflow, Command, Converse, Iterate, Sleep
 from orchestrator.errors import RunError
 from orchestrator.interpreter import error_json
 from orchestrator.model import Node
 from orchestrator.plan import ERROR_PORT, NodePlan
+
+
+class Equipping(Protocol):
+    """Finds what serves a node."""
+
+    async def of(self, call: Call, index: int) -> Equipment:
+        """The nodes that serve the call's, their parameters resolved for one item."""
 
 
 @dataclass
@@ -34,7 +49,12 @@ class Call:
     run_index: int
     now: datetime
     resources: Resources
+    workspace: str = "default"
+    equipping: Equipping | None = field(default=None, repr=False)
     logs: list[str] = field(default_factory=list)
+    # The values of the credentials that the executor has opened.
+    secrets: set[str] = field(default_factory=set, repr=False)
+    _redaction: tuple[int, Redaction] | None = field(default=None, repr=False)
 
     @property
     def per_item(self) -> bool:
@@ -59,9 +79,22 @@ class Call:
         """One call of the executor; NodeError if it fails, whatever it raised."""
         if isinstance(parameters, ExpressionError):
             raise parameters
-        context = NodeExecutionContext(
+        equipment = await self.equipping.of(self, index) if self.equipping else {}
+        context = self.context(index, parameters, self.executor.parse(parameters), equipment)
+        async with crashes_named(self), asyncio.timeout(self.plan.timeout or None):
+            returned = await self.executor.run(context)
+        produced = self._sorted(returned)
+        if self.secrets and isinstance(produced, Output):
+            return Output(self.redaction.tree(dict(produced.ports)))
+        return produced
+
+    def context(
+        self, index: int, resolved: Mapping[str, Any], parameters: Any, equipment: Equipment
+    ) -> NodeExecutionContext[Any]:
+        """What the executor sees of one of its calls."""
+        return NodeExecutionContext(
             node=self.node,
-            parameters=self.executor.parse(parameters),
+            parameters=parameters,
             inputs=self.inputs,
             resources=self.resources,
             now=self.now,
@@ -71,26 +104,33 @@ class Call:
             run_index=self.run_index,
             item_index=index,
             idempotency_key=idempotency_key(self.execution_id, self.node.name, self.run_index, index),
-            resolved=parameters,
+            resolved=resolved,
             logs=self.logs,
+            trigger=self.scope.fact("$trigger"),
+            equipment=equipment,
+            workspace=self.workspace,
+            secrets=self.secrets,
         )
-        try:
-            async with asyncio.timeout(self.plan.timeout or None):
-                returned = await self.executor.run(context)
-        except NodeError:
-            raise
-        except TimeoutError:
-            message = f"the node didn't finish within its timeout of {self.node.timeout}"
-            raise RetryableError(message, code="TIMEOUT", hint="raise `timeout`, or give it less to do") from None
-        except Exception as error:
-            message = f"{type(error).__name__}: {error}"[:2000]
-            raise PermanentError(message, code="EXECUTOR_CRASHED", hint="this is a bug in the executor") from error
-        return self._sorted(returned)
+
+    @property
+    def redaction(self) -> Redaction:
+        """Takes the secrets that are known by now out of what is shown."""
+        if self._redaction is None or self._redaction[0] != len(self.secrets):
+            self._redaction = len(self.secrets), Redaction(self.secrets)
+        return self._redaction[1]
+
+    @property
+    def shown_logs(self) -> list[str]:
+        """The log's lines, without secrets."""
+        redaction = self.redaction
+        return [redaction.text(line) for line in self.logs]
 
     def error(self, error: NodeError, index: int | None, attempt: int = 1) -> RunError:
         """A node's failure as it is recorded."""
         item = error.item if error.item is not None else (index if self.per_item else None)
-        return RunError(error.code, error.message, self.node.name, error.hint, item, attempt)
+        redaction = self.redaction
+        message, hint = redaction.excerpt(error.message), redaction.excerpt(error.hint)
+        return RunError(error.code, message, self.node.name, hint, item, attempt)
 
     def error_output(self, error: RunError, index: int) -> Output | None:
         """What goes on in place of a failed item, if the node goes on at all."""
@@ -109,10 +149,25 @@ class Call:
             if not returned.success:
                 raise PermanentError(returned.error_message or "the executor reported an error")
             returned = returned.output_data
-        if isinstance(returned, Output | Sleep | CallWorkflow | Iterate):
+        if isinstance(returned, Output | Sleep | CallWorkflow | Iterate | Converse):
             return returned
         port = self.plan.outputs[0] if self.plan.outputs else ""
         return Output({port: items_of(returned)} if port else {})
+
+
+@asynccontextmanager
+async def crashes_named(call: Call) -> AsyncIterator[None]:
+    """Whatever an executor raises leaves this block as a NodeError."""
+    try:
+        yield
+    except (NodeError, StoreUnavailableError, ApplicationError):
+        raise
+    except TimeoutError:
+        message = f"the node didn't finish within its timeout of {call.node.timeout}"
+        raise RetryableError(message, code="TIMEOUT", hint="raise `timeout`, or give it less to do") from None
+    except Exception as error:
+        message = call.redaction.text(f"{type(error).__name__}: {error}")[:2000]
+        raise PermanentError(message, code="EXECUTOR_CRASHED", hint="this is a bug in the executor") from error
 
 
 def items_of(returned: Any) -> list[Item]:

@@ -1,23 +1,19 @@
 """The activity that runs one effectful node: item by item, going on at the item where an earlier attempt stopped."""
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.advance import scope_of
+from activities.calling import Calls, scope_of
 from activities.data import Data
+from activities.heartbeat import heartbeats
 from activities.invoke import Call
-from activities.ports import Checkpoint, Definition, Executions
+from activities.ports import Checkpoint, Executions
 from nodes.base import Output
 from nodes.errors import NodeError, RetryableError
-from nodes.factory import Catalogue
-from nodes.resources import Resources
 from orchestrator.errors import RunError
 from orchestrator.frontier import completed_outputs
 from orchestrator.items import Items, join
@@ -26,7 +22,6 @@ from orchestrator.record import NodeRecord, NodeStatus
 
 # A node that is done sooner than this is recorded once, at its end.
 QUICK = 0.05
-HEARTBEAT = 1.0
 # Attempts that end without a word, because the worker died.
 MAX_CRASHES = 20
 
@@ -35,12 +30,10 @@ MAX_CRASHES = 20
 class NodeRun:
     """One attempt at one node run."""
 
-    definition: Definition
+    calls: Calls
     task: NodeTask
-    catalogue: Catalogue
     data: Data
     executions: Executions
-    resources: Resources
     attempt: int
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
     _announced: asyncio.TimerHandle | None = None
@@ -49,7 +42,7 @@ class NodeRun:
     async def run(self) -> NodeResult:
         """The node's outputs; ApplicationError says whether another attempt may help."""
         self._announced = asyncio.get_running_loop().call_later(QUICK, self._announce)
-        async with _heartbeats():
+        async with heartbeats():
             try:
                 call = await self._call()
                 outputs = await self._run(call)
@@ -57,6 +50,9 @@ class NodeRun:
             except asyncio.CancelledError:
                 await self._record(None, NodeStatus.CANCELED)
                 raise
+            except Exception as error:
+                # Temporal writes what led to an error into the history, too: there, secrets aren't redacted.
+                raise error from None
             finally:
                 await self._stop_announcing()
         return NodeResult(outputs)
@@ -72,11 +68,11 @@ class NodeRun:
         remaining = range(len(done), call.count)
         for index, parameters in zip(remaining, await call.resolve(remaining), strict=True):
             try:
-                produced = await call.run_item(index, parameters)
+                saved = await self._save(call, index, await call.run_item(index, parameters))
             except NodeError as error:
-                produced = await self._failed(call, index, error, failures + 1)
+                saved = await self._save(call, index, await self._failed(call, index, error, failures + 1))
             failures = 0
-            done.append(await self._save(call, index, produced))
+            done.append(saved)
         ports = {port for output in done for port in output}
         outputs = {
             port: join(output.get(port, Items()) for output in done) for port in call.plan.outputs if port in ports
@@ -93,8 +89,8 @@ class NodeRun:
                 failure.message,
                 failure,
                 type=failure.code,
-                next_retry_delay=timedelta(seconds=retry.delay(failures)),
-            ) from error
+                next_retry_delay=timedelta(seconds=max(retry.delay(failures), error.retry_after or 0.0)),
+            )
         replacement = call.error_output(failure, index)
         if replacement is None:
             await self._fail(call, failure)
@@ -130,28 +126,13 @@ class NodeRun:
         return await self.executions.load_checkpoint(self.task.execution_id, self.task.node, self.task.run_index)
 
     async def _call(self) -> Call:
-        task, definition = self.task, self.definition
-        position = definition.plan.positions[task.node]
-        node = definition.workflow.nodes[position]
-        executor = self.catalogue.find(node)
-        if executor is None:
-            raise LookupError(f"this worker has no executor for {node.type} {node.subtype}, which {node.name!r} needs")
+        task = self.task
         inputs = [await self.data.load(items) for items in task.inputs]
         reads = {name: await self.data.load_ports(ports) for name, ports in task.reads.items()}
         trigger = await self.data.load(task.trigger)
-        scope = scope_of(definition, task.execution_id, task.mode, inputs, reads, trigger, task.run_index, task.now)
-        return Call(
-            task.execution_id,
-            definition.workflow_id,
-            node,
-            definition.plan.nodes[position],
-            executor,
-            inputs,
-            scope,
-            task.run_index,
-            task.now,
-            self.resources,
-        )
+        definition, run_index = self.calls.definition, task.run_index
+        scope = scope_of(definition, task.execution_id, task.mode, inputs, reads, trigger, run_index, task.now)
+        return self.calls.make(task.node, inputs, scope, run_index, task.now, task.execution_id)
 
     def _announce(self) -> None:
         """Records that the node runs, as it isn't done at once."""
@@ -188,23 +169,6 @@ class NodeRun:
             outputs=outputs,
             error=error,
             failed_attempt=failed_attempt,
-            logs=list(call.logs) if call else [],
+            logs=call.shown_logs if call else [],
         )
         await self.executions.record(self.task.execution_id, [record])
-
-
-@contextlib.asynccontextmanager
-async def _heartbeats() -> AsyncIterator[None]:
-    """Tells Temporal that the worker is alive, and so hears of cancellation."""
-
-    async def beat() -> None:
-        while True:
-            # A node that is done sooner spares Temporal the call.
-            await asyncio.sleep(HEARTBEAT)
-            activity.heartbeat()
-
-    beating = asyncio.create_task(beat())
-    try:
-        yield
-    finally:
-        beating.cancel()

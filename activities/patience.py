@@ -5,7 +5,16 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import TypeVar
 
-from activities.ports import Checkpoint, ChildExecution, Executions, Payloads, StoreUnavailableError
+from activities.ports import (
+    Checkpoint,
+    ChildExecution,
+    Executions,
+    Payloads,
+    People,
+    Question,
+    StoreUnavailableError,
+    Transcripts,
+)
 from orchestrator.items import Items
 from orchestrator.record import ExecutionRecord, NodeRecord
 
@@ -40,6 +49,32 @@ class PatientPayloads(Payloads):
         return await patiently(lambda: self._inner.get(refs))
 
 
+class PatientTranscripts(Transcripts):
+    """Transcripts that outlast an outage of the store."""
+
+    def __init__(self, inner: Transcripts) -> None:
+        self._inner = inner
+
+    async def read(self, execution_id: str, agent: str, run_index: int, item: int) -> list[tuple[int, str]]:
+        """See Transcripts."""
+        return await patiently(lambda: self._inner.read(execution_id, agent, run_index, item))
+
+    async def write(self, execution_id: str, agent: str, run_index: int, item: int, position: int, body: str) -> str:
+        """See Transcripts."""
+        return await patiently(lambda: self._inner.write(execution_id, agent, run_index, item, position, body))
+
+
+class PatientPeople(People):
+    """Questions that outlast an outage of the store."""
+
+    def __init__(self, inner: People) -> None:
+        self._inner = inner
+
+    async def ask(self, question: Question) -> None:
+        """See People."""
+        await patiently(lambda: self._inner.ask(question))
+
+
 class PatientExecutions(Executions):
     """Records that outlast an outage of the store."""
 
@@ -51,6 +86,10 @@ class PatientExecutions(Executions):
     ) -> None:
         """See Executions."""
         await patiently(lambda: self._inner.record(execution_id, nodes, execution))
+
+    async def progress(self, execution_id: str, node: str, run_index: int, text: str) -> None:
+        """See Executions; of no use later, so it isn't repeated."""
+        await self._inner.progress(execution_id, node, run_index, text)
 
     async def create_child(
         self,

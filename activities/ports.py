@@ -3,11 +3,13 @@
 Every method raises StoreUnavailableError while the store is out of reach.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Protocol
 
+from orchestrator.equipment import Equips, equipment, equipped_by
 from orchestrator.items import Items
 from orchestrator.model import Workflow
 from orchestrator.plan import Plan
@@ -27,6 +29,13 @@ class Definition:
     version: int
     workflow: Workflow
     plan: Plan
+    # Whose credentials, files and memories its runs use.
+    workspace: str = "default"
+
+    @cached_property
+    def serving(self) -> Mapping[int, tuple[Equips, ...]]:
+        """What serves each node over AI connections, by position."""
+        return equipped_by(equipment(self.workflow))
 
 
 @dataclass(frozen=True)
@@ -69,6 +78,41 @@ class Payloads(Protocol):
         """The bodies, in order; LookupError names the first that is gone."""
 
 
+class Transcripts(Protocol):
+    """What was said in agents' conversations, by position. An entry is never replaced: whoever writes it first wins.
+
+    A conversation is named by the execution, the agent's node, its run and the number of the prompt.
+    """
+
+    async def read(self, execution_id: str, agent: str, run_index: int, item: int) -> list[tuple[int, str]]:
+        """Every entry, by position."""
+
+    async def write(self, execution_id: str, agent: str, run_index: int, item: int, position: int, body: str) -> str:
+        """Writes an entry; the one that stands there now."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """What people are asked; `subject` is the JSON text of what they decide about."""
+
+    id: str
+    workspace: str
+    execution_id: str
+    node: str
+    title: str
+    message: str = ""
+    subject: str = ""
+    options: tuple[str, ...] = ()
+    assignees: tuple[str, ...] = ()
+
+
+class People(Protocol):
+    """Where people find what they are asked."""
+
+    async def ask(self, question: Question) -> None:
+        """Puts a question before people; asking it again changes nothing."""
+
+
 class Executions(Protocol):
     """The record of runs."""
 
@@ -79,6 +123,9 @@ class Executions(Protocol):
 
         Idempotent: the same records again change nothing but times. Watchers are told on commit.
         """
+
+    async def progress(self, execution_id: str, node: str, run_index: int, text: str) -> None:
+        """Tells those who watch now what a model is saying; it is kept nowhere."""
 
     async def create_child(
         self,

@@ -33,4 +33,11 @@ class Iterate:
     collect: bool = False
 
 
-Command = Sleep | CallWorkflow | Iterate
+@dataclass(frozen=True)
+class Converse:
+    """Have an AI agent work, turn by turn: `prompts` times, once for each of its items or once for all."""
+
+    prompts: int
+
+
+Command = Sleep | CallWorkflow | Iterate | Converse

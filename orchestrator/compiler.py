@@ -7,6 +7,7 @@ from typing import Protocol
 from orchestrator import expression
 from orchestrator.connections import output_names, resolve
 from orchestrator.duration import parse_duration
+from orchestrator.equipment import equipment, equipped_by, reach
 from orchestrator.errors import DefinitionError, Problem
 from orchestrator.graph import Regions, find_regions
 from orchestrator.model import Node, NodeType, Workflow
@@ -73,7 +74,7 @@ def _nodes(
     workflow: Workflow, catalogue: Catalogue, ports: Sequence[Ports], edges: Sequence[Edge], regions: Regions
 ) -> tuple[NodePlan, ...]:
     positions = {node.name: position for position, node in enumerate(workflow.nodes)}
-    reads = [_reads(node, positions, catalogue.literal(node)) for node in workflow.nodes]
+    reads = _all_reads(workflow, [_reads(node, positions, catalogue.literal(node)) for node in workflow.nodes])
     read = {position for positions_read in reads for position in positions_read}
     into: list[list[int]] = [[] for _ in ports]
     out_of: list[list[int]] = [[] for _ in ports]
@@ -137,6 +138,17 @@ def _reads(node: Node, positions: dict[str, int], literal: frozenset[str]) -> tu
         for name in part.nodes
     ]
     return tuple(dict.fromkeys(positions[name] for name in names if name in positions))
+
+
+def _all_reads(workflow: Workflow, own: Sequence[tuple[int, ...]]) -> list[tuple[int, ...]]:
+    """What each node reads, together with what the nodes read that serve it: those are resolved with its scope."""
+    serving = equipped_by(equipment(workflow))
+    return [
+        tuple(dict.fromkeys((*reads, *(read for server in reach(node, serving) for read in own[server]))))
+        if node in serving
+        else reads
+        for node, reads in enumerate(own)
+    ]
 
 
 def _retry(written: WrittenRetry | None) -> Retry:

@@ -7,6 +7,7 @@ from orchestrator.errors import Problem, Severity
 from orchestrator.model import Connection, ConnectionType, Node, NodeType, Workflow
 from orchestrator.plan import ERROR_PORT, Edge, Ports
 
+AGENTS = frozenset({"ROUTER_AGENT", "TASK_ANALYZER", "DATA_INTEGRATOR", "REPORT_GENERATOR"})
 # Which subtypes may provide what; "*" stands for every subtype of the family.
 PROVIDERS: Mapping[ConnectionType, Mapping[NodeType, frozenset[str]]] = {
     ConnectionType.AI_LANGUAGE_MODEL: {NodeType.AI_AGENT_NODE: frozenset({"LANGUAGE_MODEL"})},
@@ -20,8 +21,8 @@ PROVIDERS: Mapping[ConnectionType, Mapping[NodeType, frozenset[str]]] = {
     ConnectionType.AI_MEMORY: {
         NodeType.MEMORY_NODE: frozenset({"SIMPLE_STORAGE", "BUFFER", "KNOWLEDGE_GRAPH", "VECTOR_STORE"})
     },
-    ConnectionType.AI_AGENT: {NodeType.AI_AGENT_NODE: frozenset({"*"})},
-    ConnectionType.AI_CHAIN: {NodeType.AI_AGENT_NODE: frozenset({"*"})},
+    ConnectionType.AI_AGENT: {NodeType.AI_AGENT_NODE: AGENTS},
+    ConnectionType.AI_CHAIN: {NodeType.AI_AGENT_NODE: AGENTS},
     ConnectionType.AI_OUTPUT_PARSER: {NodeType.AI_AGENT_NODE: frozenset({"OUTPUT_PARSER"})},
     ConnectionType.AI_DOCUMENT: {NodeType.MEMORY_NODE: frozenset({"DOCUMENT_STORAGE"})},
     ConnectionType.AI_TEXT_SPLITTER: {NodeType.AI_AGENT_NODE: frozenset({"TEXT_SPLITTER"})},
@@ -168,7 +169,7 @@ class _Arrow:
 
     def _family_problems(self, type: ConnectionType) -> Iterator[Problem]:
         ends = self.nodes[self.source], self.nodes[self.positions[self.connection.node]]
-        if any(_provides(type, a) and b.type in CONSUMERS and a is not b for a, b in (ends, ends[::-1])):
+        if any(provides(type, a, b) for a, b in (ends, ends[::-1])):
             return
         fits = "; ".join(
             f"{family.value} {'(any)' if '*' in subtypes else ' or '.join(sorted(subtypes))}"
@@ -192,9 +193,10 @@ def output_names(node: Node, ports: Ports) -> tuple[str, ...]:
     return ports.outputs
 
 
-def _provides(type: ConnectionType, node: Node) -> bool:
+def provides(type: ConnectionType, node: Node, consumer: Node) -> bool:
+    """Whether a node may serve a consumer over a connection of this type."""
     subtypes = PROVIDERS[type].get(node.type, frozenset()) if node.type else frozenset()
-    return "*" in subtypes or node.subtype in subtypes
+    return node is not consumer and consumer.type in CONSUMERS and ("*" in subtypes or node.subtype in subtypes)
 
 
 def _described(node: Node) -> str:

@@ -30,7 +30,7 @@ class TemplateError(ValueError):
 class Path:
     """A plain look-up: the value it starts from and the keys to follow, with nothing to compute.
 
-    `root` is `$input` (also for `$json`), `$` for a node's output (also for `$node`), or another `$name`;
+    `root` is `$input` (also for `$json`, `$files`), `$` for a node's output (also for `$node`), or another `$name`;
     `pick` says which of several items is meant.
     """
 
@@ -75,7 +75,7 @@ class Expression:
     def per_item(self) -> bool:
         """Whether its value may differ from one item of the same run to the next."""
         picks = self.inputs | {reference.pick for reference in self.references}
-        return bool(picks & {"item", "any"} or self.roots & {"$json", "$itemIndex", "Math"})
+        return bool(picks & {"item", "any"} or self.roots & {"$json", "$files", "$itemIndex", "Math"})
 
     @property
     def uses_time(self) -> bool:
@@ -213,8 +213,8 @@ class Cursor:
         root = self.take("name")
         node, pick = "", ""
         lead: tuple[str, ...] = ()
-        if root == "$json":
-            root, pick, lead = "$input", "item", ("json",)
+        if root in ("$json", "$files"):
+            root, pick, lead = "$input", "item", (root[1:],)
         elif root == "$input":
             pick = self._item()
         elif root == "$":
@@ -227,7 +227,10 @@ class Cursor:
             return None
         if root in ("$input", "$") and not pick:
             return None
-        return Path(root, node, pick, lead + tuple(self._steps()))
+        steps = tuple(self._steps())
+        if lead == ("files",) and not steps:
+            return None  # an item may have none, and then this is an empty object
+        return Path(root, node, pick, lead + steps)
 
     def argument(self) -> str | None:
         """The one literal text in parentheses that comes next."""

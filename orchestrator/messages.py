@@ -3,12 +3,13 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from orchestrator.conversation import ToolRequest
 from orchestrator.errors import RunError
 from orchestrator.items import Items
+from orchestrator.people import Answer
 from orchestrator.record import ExecutionRecord
 from orchestrator.start import RunStart
 from orchestrator.state import Outcome, RunState, Task
-
 
 # What the workflow's code does at its edges changes by this number: a run keeps the one it began with.
 # 2: a run that completes leaves its status to Temporal's own ExecutionStatus.
@@ -119,7 +120,65 @@ class ChildPlan:
     error: RunError | None = None
 
 
+@dataclass(frozen=True)
+class AgentTask:
+    """Where an agent's work stands, for an activity that does one step of it.
+
+    `agent` and `run_index` name the node run, `speaker` is the agent whose turn it is. `prompt` is what another
+    agent asks. `step` is the number of the node run that the step is recorded as.
+    """
+
+    execution_id: str
+    version_id: str
+    mode: str
+    agent: str
+    run_index: int
+    speaker: str
+    item: int
+    turn: int
+    step: int
+    inputs: list[Items]
+    reads: dict[str, dict[str, Items]]
+    trigger: Items
+    now: datetime
+    prompt: Items | None = None
+
+
+@dataclass(frozen=True)
+class TurnResult:
+    """What came of a model's turn: calls to be answered, another speaker, or the end.
+
+    At the end `outputs` are what the agent emits; `chain` is the agent that works on them next.
+    """
+
+    calls: list[ToolRequest] = field(default_factory=list)
+    speaker: str = ""
+    outputs: dict[str, Items] | None = None
+    chain: str = ""
+    error: RunError | None = None
+
+
+@dataclass(frozen=True)
+class ToolTask:
+    """Answer one call: by running its provider, or with what a person or another workflow or agent said."""
+
+    work: AgentTask
+    request: ToolRequest
+    answer: Items | None = None
+    refusal: str = ""
+    decision: Answer | None = None
+
+
+@dataclass(frozen=True)
+class ToolResult:
+    """A call was answered; `error` ends the agent's work."""
+
+    error: RunError | None = None
+
+
 # Names of the activities that aren't nodes.
+AGENT_TURN = "agent_turn"
+CALL_TOOL = "call_tool"
 ADVANCE = "advance"
 LOAD_PLAN = "load_plan"
 PREPARE_CHILD = "prepare_child"

@@ -41,11 +41,23 @@ class NodeStatus(StrEnum):
 
 
 @dataclass(frozen=True)
+class Usage:
+    """What a call of a model used: tokens, and what they cost in US dollars where the price is known."""
+
+    provider: str
+    model: str
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost_usd: float = 0.0
+
+
+@dataclass(frozen=True)
 class NodeRecord:
     """The state of one node run. A later record of the same (node, run_index) replaces what it sets.
 
     Times are aware UTC datetimes. `inputs` are by input port position, `outputs` by port name; None leaves what
-    was recorded before as it is. `failed_attempt` adds one attempt's error to those kept.
+    was recorded before as it is. `failed_attempt` adds one attempt's error to those kept. `parent` is the agent that a
+    node served.
     """
 
     node: str
@@ -60,6 +72,8 @@ class NodeRecord:
     failed_attempt: RunError | None = None
     logs: list[str] = field(default_factory=list)
     reused: bool = False
+    parent: str = ""
+    usage: Usage | None = None
 
     @property
     def key(self) -> str:

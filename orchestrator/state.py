@@ -4,9 +4,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-from orchestrator.commands import CallWorkflow, Iterate, Sleep
+from orchestrator.commands import CallWorkflow, Converse, Iterate, Sleep
+from orchestrator.conversation import Conversation
 from orchestrator.errors import RunError
 from orchestrator.items import EMPTY, Items
+from orchestrator.people import Desk
 from orchestrator.plan import ROOT
 from orchestrator.record import NodeRecord
 
@@ -53,9 +55,9 @@ class Failed:
 
 @dataclass(frozen=True)
 class Suspended:
-    """A control node asks the workflow to wait or to call another workflow."""
+    """A control node asks the workflow to wait, to call another workflow, or to have an agent work."""
 
-    command: Sleep | CallWorkflow
+    command: Sleep | CallWorkflow | Converse
 
 
 @dataclass(frozen=True)
@@ -141,7 +143,7 @@ class Waiting:
     """A node that the workflow waits for, and since when."""
 
     task: Task
-    command: Sleep | CallWorkflow
+    command: Sleep | CallWorkflow | Converse
     since: datetime
 
 
@@ -151,7 +153,9 @@ class RunState:
 
     `ready` may start, `running` has started (by task key), `waiting` waits for time, a child or a person.
     `journal` holds what is still to be written to the record. `iterations` counts each loop's iterations over
-    all its runs, which numbers them.
+    all its runs, which numbers them. `conversations` are agents at work: by task key, and below it by the call that
+    another agent made. `served` counts what nodes did for others, which numbers those node runs. `desk`
+    has what people are asked.
     """
 
     scopes: dict[str, Scope] = field(default_factory=dict)
@@ -162,6 +166,9 @@ class RunState:
     results: dict[int, Items] = field(default_factory=dict)
     journal: list[NodeRecord] = field(default_factory=list)
     iterations: dict[int, int] = field(default_factory=dict)
+    conversations: dict[str, Conversation] = field(default_factory=dict)
+    served: int = 0
+    desk: Desk = field(default_factory=Desk)
     error: RunError | None = None
     paused: bool = False
 

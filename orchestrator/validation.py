@@ -10,6 +10,7 @@ from orchestrator import expression
 from orchestrator.compiler import Catalogue, templates
 from orchestrator.connections import Connections, resolve
 from orchestrator.duration import parse_duration
+from orchestrator.equipment import equipment
 from orchestrator.errors import Problem, Severity
 from orchestrator.graph import Regions, find_cycles, find_regions
 from orchestrator.model import Workflow
@@ -157,8 +158,10 @@ def _triggers(subject: Subject) -> Iterator[Problem]:
 
 
 def _reachable(subject: Subject) -> Iterator[Problem]:
-    for node, ports, reached in zip(subject.workflow.nodes, subject.ports, subject.regions.reachable, strict=True):
-        if not reached and ports is not None and not ports.provider and node.type != "TOOL_NODE":
+    serving = {one.provider for one in equipment(subject.workflow)}
+    for position, (node, ports) in enumerate(zip(subject.workflow.nodes, subject.ports, strict=True)):
+        serves = position in serving or node.type == "TOOL_NODE"
+        if not subject.regions.reachable[position] and ports is not None and not ports.provider and not serves:
             message = f"no trigger leads to {node.name!r}; it never runs"
             yield Problem("UNREACHABLE_NODE", message, node.name, severity=Severity.WARNING)
 

@@ -6,7 +6,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError, WorkflowHandle
+from temporalio.client import (
+    Client,
+    WorkflowExecutionStatus,
+    WorkflowFailureError,
+    WorkflowHandle,
+    WorkflowUpdateFailedError,
+)
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.envconfig import ClientConfig
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
@@ -14,17 +20,23 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from orchestrator.errors import RunError
 from orchestrator.messages import REVISION, RunRequest
+from orchestrator.people import Answer
 from orchestrator.record import Status
 from orchestrator.start import RunStart
 from temporal import search_attributes
 from temporal.converter import DATA_CONVERTER
+from temporal.queues import DEFAULT
 from temporal.workflow import OrchestratorWorkflow
 
-TASK_QUEUE = "default"
+TASK_QUEUE = DEFAULT
 
 
 class RunNotFoundError(LookupError):
     """Temporal knows no such run, or it has ended."""
+
+
+class AnswerRefusedError(ValueError):
+    """The run doesn't wait for this answer: why."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +95,13 @@ class Runs:
     async def resume(self, execution_id: str) -> None:
         """Has a paused run go on."""
         await self._steer(self._handle(execution_id).signal(OrchestratorWorkflow.resume))
+
+    async def answer(self, execution_id: str, answer: Answer) -> None:
+        """Gives a run what a person answered; AnswerRefusedError if it doesn't wait for that."""
+        try:
+            await self._steer(self._handle(execution_id).execute_update(OrchestratorWorkflow.answer, answer))
+        except WorkflowUpdateFailedError as error:
+            raise AnswerRefusedError(str(error.cause or error)) from error
 
     async def ended(self, execution_ids: Sequence[str]) -> Mapping[str, Ended]:
         """Those of the runs that are over, or that Temporal doesn't know any more."""

@@ -11,7 +11,7 @@ from temporalio import workflow
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_exception
 
-from orchestrator.commands import Sleep
+from orchestrator.commands import Converse, Sleep
 from orchestrator.errors import RunError
 from orchestrator.interpreter import Interpreter
 from orchestrator.items import Items
@@ -23,10 +23,12 @@ from orchestrator.messages import (
     RunRequest,
     RunResult,
 )
+from orchestrator.people import Answer, RefusedAnswerError, check
 from orchestrator.plan import Plan
 from orchestrator.record import ExecutionRecord, NodeRecord, Status
 from orchestrator.state import Done, Failed, RunState, Task, Waiting
 from temporal import search_attributes
+from temporal.agents import Agents
 from temporal.children import call_workflow, start_error_workflow
 from temporal.nodes import run_node
 from temporal.spilling import INLINE_TOTAL, STORE_RETRY, spilled
@@ -50,6 +52,7 @@ class OrchestratorWorkflow:
         self._deadline = request.deadline
         self._revision = request.revision
         self._interpreter: Interpreter | None = None
+        self._agents: Agents | None = None
         self._working: dict[str, asyncio.Task[None]] = {}
         self._inbox: list[Callable[[datetime], None]] = []
         self._advances = 0
@@ -68,6 +71,7 @@ class OrchestratorWorkflow:
         plan = self._start.plan or await self._load_plan()
         self._start = replace(self._start, plan=plan)
         self._interpreter = Interpreter(plan, replace(self._start, plan=None), self._state)
+        self._agents = Agents(self._start, self._state, self._interpreter, self._wants_new_run, self._wake)
         if request.state is None:
             self._interpreter.launch(workflow.now())
             if plan.timeout:
@@ -92,6 +96,19 @@ class OrchestratorWorkflow:
     def resume(self) -> None:
         """Goes on after `pause`."""
         self._set_paused(False)
+
+    @workflow.update
+    def answer(self, answer: Answer) -> None:
+        """A person's answer to something that the run asks."""
+        self._state.desk.answers[answer.task_id] = answer
+        self._woken = True
+
+    @answer.validator
+    def _check_answer(self, answer: Answer) -> None:
+        try:
+            check(self._state.desk, answer)
+        except RefusedAnswerError as error:
+            raise ApplicationError(str(error), type="ANSWER_REFUSED", non_retryable=True) from None
 
     @workflow.query
     def progress(self) -> dict[str, Any]:
@@ -222,6 +239,9 @@ class OrchestratorWorkflow:
             if seconds > 0:
                 await workflow.sleep(seconds, summary=plan.name)
             outcome: Done | Failed = Done({port: items})
+        elif isinstance(command, Converse):
+            assert self._agents
+            outcome = await self._agents.work(waiting, command)
         else:
             outcome = await call_workflow(self._start, command, items, port)
         if isinstance(outcome, Failed):
@@ -260,15 +280,21 @@ class OrchestratorWorkflow:
             await self._advance(interpreter, [], end)
 
     def _may_continue_as_new(self) -> bool:
-        busy = [key for key in self._working if key != "deadline" and not self._sleeps(key)]
+        busy = [key for key in self._working if key != "deadline" and not self._may_stop(key)]
         return self._wants_new_run() and not busy and not self._inbox and not self._pending_status
 
     def _wants_new_run(self) -> bool:
         return workflow.info().is_continue_as_new_suggested()
 
-    def _sleeps(self, key: str) -> bool:
+    def _may_stop(self, key: str) -> bool:
+        """Whether a wait goes on in a new run as if nothing had been."""
         waiting = self._state.waiting.get(key)
+        if waiting is not None and isinstance(waiting.command, Converse):
+            return self._agents is not None and self._agents.may_stop(key)
         return waiting is not None and isinstance(waiting.command, Sleep)
+
+    def _wake(self) -> None:
+        self._woken = True
 
     def _draining(self) -> bool:
         info = workflow.info()

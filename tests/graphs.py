@@ -37,18 +37,27 @@ def flow(name: str, subtype: str, **parameters: Any) -> Json:
 
 
 def workflow(name: str, nodes: list[Json], *edges: str, **settings: Any) -> Json:
-    """A workflow; an edge is written `A -> B`, `A.true -> B` or `A -> B.1` (the output and input ports)."""
+    """A workflow; an edge is written `A -> B`, `A.true -> B` or `A -> B.1` (the output and input ports).
+
+    `A -ai_tool-> B` is an AI connection, written at A.
+    """
     names = {one["name"] for one in nodes}
     connections: Json = {}
     for edge in edges:
         source, target = (end.strip() for end in edge.split("->"))
+        if " -" in source:
+            source, _, type_ = source.rpartition(" -")
+            types = connections.setdefault(source, {"connection_types": {}})["connection_types"]
+            arrows = types.setdefault(type_, {"connections": []})["connections"]
+            arrows.append({"node": target, "type": type_.upper()})
+            continue
         source, output = _port(source, names)
         target, index = _port(target, names)
         arrow: Json = {"node": target, "type": "MAIN", "index": int(index or 0)}
         if output:
             arrow["output"] = output
-        types = connections.setdefault(source, {"connection_types": {"main": {"connections": []}}})
-        types["connection_types"]["main"]["connections"].append(arrow)
+        types = connections.setdefault(source, {"connection_types": {}})["connection_types"]
+        types.setdefault("main", {"connections": []})["connections"].append(arrow)
     made: Json = {"name": name, "nodes": nodes, "connections": {"connections": connections}}
     return {**made, "settings": settings} if settings else made
 

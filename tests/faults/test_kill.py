@@ -78,6 +78,7 @@ class Processes:
             "DATABASE_URL": database_url,
             "TEMPORAL_ADDRESS": f"127.0.0.1:{self.temporal_port}",
             "GRPC_HOST": "127.0.0.1",
+            "ORCHESTRATOR_EGRESS_ALLOW": "127.0.0.0/8",
             "GRPC_PORT": str(self.grpc_port),
         }
         self.temporal = self._new_temporal()
@@ -204,3 +205,33 @@ async def test_kill_9_in_the_middle_of_a_run(processes: Processes, shop: Shop, v
     repeated = sum(count - 1 for count in shop.requests.values())
     assert repeated <= (2 if victim == "worker" else 0), shop.requests
     assert again.execution_id == started.execution_id
+
+
+async def test_a_node_killed_at_item_7_goes_on_at_item_7(processes: Processes, shop: Shop) -> None:
+    """ORDERS → Charge: one node, one call an item; the worker dies during the seventh."""
+    address = f"127.0.0.1:{processes.grpc_port}"
+    async with grpc.aio.insecure_channel(address) as channel:
+        await asyncio.wait_for(channel.channel_ready(), PATIENCE)
+        stub = workflow_service_pb2_grpc.WorkflowServiceStub(channel)
+        charge = {"method": "POST", "url": shop.url, "body": {"order": "{{ $json.order }}"}}
+        nodes = [trigger("Orders"), node("Charge", "ACTION_NODE", "HTTP_REQUEST", charge)]
+        definition = ParseDict(workflow("charges", nodes, "Orders -> Charge"), workflow_pb2.Workflow())
+        create = workflow_service_pb2.CreateWorkflowRequest(name="charges", nodes=definition.nodes)
+        create.connections.CopyFrom(definition.connections)
+        created = await stub.CreateWorkflow(create)
+        orders = json.dumps([{"order": i} for i in range(10)])
+        started = await stub.ExecuteWorkflow(
+            execution_pb2.ExecuteWorkflowRequest(
+                workflow_id=created.workflow.id, input=execution_pb2.Items(json=orders)
+            )
+        )
+        await _until(lambda: len(shop.requests) >= 7)
+        await processes.kill("worker")
+        await _watch_to_the_end(stub, started.execution_id)
+        found = await stub.GetExecution(execution_pb2.GetExecutionRequest(execution_id=started.execution_id))
+    assert found.execution.status == execution_pb2.COMPLETED, found
+    assert sorted(shop.charged.values()) == list(range(10))
+    assert len(json.loads(found.execution.output_json)["Charge"]) == 10
+    counts = list(shop.requests.values())
+    assert counts[:6] == [1] * 6, "what was done isn't done again"
+    assert sum(counts) <= 11, counts

@@ -13,7 +13,8 @@ from temporalio.client import WorkflowHandle
 from orchestrator.messages import REVISION
 from temporal.client import Runs, connect
 from temporal.dev_server import DevServer
-from tests.graphs import flow, javascript, sets, transforms, trigger, workflow
+from tests.agents.scripted import ScriptedModel
+from tests.graphs import flow, javascript, node, sets, transforms, trigger, workflow
 from tests.temporal.features import FEATURES
 from tests.temporal.harness import Engine, engine
 from tests.temporal.test_workflow import CHILD
@@ -74,6 +75,18 @@ async def _store_away(engine: Engine) -> WorkflowHandle:
     return handle
 
 
+async def _agent(engine: Engine) -> WorkflowHandle:
+    """An agent that calls a tool in its first turn, and answers in its second."""
+    model = ScriptedModel()
+    model.reply = lambda request: "done" if len(model.requests) > 1 else [("Lookup", {"city": "Bern"})]
+    nodes = [
+        trigger(),
+        node("Agent", "AI_AGENT_NODE", "ROUTER_AGENT", {"model_name": "m", "base_url": model.url}),
+        sets("Lookup", weather="sunny in {{ $fromAI('city') }}"),
+    ]
+    return await engine.start(workflow("agent", nodes, "Start -> Agent", "Agent -ai_tool-> Lookup"), {"message": "x"})
+
+
 async def record(names: list[str]) -> None:
     """Runs what isn't recorded yet and keeps its history."""
     server = DevServer(dynamic_config=SHORT_HISTORIES)
@@ -85,6 +98,7 @@ async def record(names: list[str]) -> None:
             handles |= await _steered(running)
             handles["continued"] = await _continued(running)
             handles["store_away"] = await _store_away(running)
+            handles["agent"] = await _agent(running)
             for name, handle in handles.items():
                 file = FOLDER / str(REVISION) / f"{name}.json"
                 if name != "continued":

@@ -1,9 +1,10 @@
 """Runs workflows on a real Temporal server with the real activities, on ports kept in memory."""
 
 import json
+import tempfile
 import uuid
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,10 +13,13 @@ from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 from activities.activities import Activities
 from activities.data import Data
 from activities.ports import Definition
+from nodes.credentials.credential import Credential, CredentialType
+from nodes.errors import PermanentError
 from nodes.expression.expressions import Expressions
 from nodes.factory import load
 from nodes.files.store import FileStore
 from nodes.http.egress import Egress
+from nodes.http.policy import EgressPolicy
 from nodes.resources import Resources
 from nodes.sandbox.sandbox import Sandbox
 from orchestrator.compiler import compile_plan
@@ -24,13 +28,28 @@ from orchestrator.items import Items, Part
 from orchestrator.messages import RunResult
 from orchestrator.start import RunStart
 from orchestrator.validation import validate
-from services.store.integrations import Integrations
+from services.wiring import queues_of
 from temporal.client import Runs
-from temporal.worker import make_worker
+from temporal.worker import make_workers
 from temporal.workflow import OrchestratorWorkflow
-from tests.temporal.memory import MemoryDefinitions, MemoryExecutions, MemoryPayloads, Recorded
+from tests.temporal.memory import (
+    MemoryDefinitions,
+    MemoryExecutions,
+    MemoryPayloads,
+    MemoryPeople,
+    MemoryTranscripts,
+    Recorded,
+)
 
 CATALOGUE = load()
+
+
+class NoCredentials:
+    """Opens none."""
+
+    async def open(self, workspace: str, credential_id: str, types: tuple[CredentialType, ...]) -> Credential:
+        """Refuses."""
+        raise PermanentError("there are no credentials in this test", code="CREDENTIAL_NOT_FOUND")
 
 
 def items(value: Any) -> Items:
@@ -50,6 +69,7 @@ class Engine:
     executions: MemoryExecutions
     resources: Resources
     task_queue: str
+    people: MemoryPeople
 
     def define(self, definition: dict[str, Any]) -> Definition:
         """Keeps a workflow under its name."""
@@ -102,10 +122,14 @@ async def engine(client: Client, task_queue: str) -> AsyncIterator[Engine]:
     definitions = MemoryDefinitions()
     executions = MemoryExecutions(definitions)
     payloads = MemoryPayloads()
-    resources = Resources(Egress(), Sandbox(), Expressions(), FileStore(""), Integrations())
-    activities = Activities(definitions, payloads, executions, CATALOGUE, resources)
-    try:
-        async with make_worker(client, activities.all(), task_queue=task_queue):
-            yield Engine(client, definitions, payloads, executions, resources, task_queue)
-    finally:
-        await resources.close()
+    async with AsyncExitStack() as running:
+        folder = running.enter_context(tempfile.TemporaryDirectory())
+        egress = Egress(EgressPolicy.parse("127.0.0.0/8"))
+        resources = Resources(egress, Sandbox(), Expressions(), FileStore(folder), NoCredentials())
+        running.push_async_callback(resources.close)
+        transcripts, people = MemoryTranscripts(), MemoryPeople()
+        activities = Activities(definitions, payloads, executions, CATALOGUE, resources, transcripts, people)
+        queues = queues_of(CATALOGUE)
+        for worker in make_workers(client, activities.all(), activities.nodes(), queues, task_queue=task_queue):
+            await running.enter_async_context(worker)
+        yield Engine(client, definitions, payloads, executions, resources, task_queue, people)

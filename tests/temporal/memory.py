@@ -12,7 +12,10 @@ from activities.ports import (
     Definitions,
     Executions,
     Payloads,
+    People,
+    Question,
     StoreUnavailableError,
+    Transcripts,
 )
 from orchestrator.items import Items
 from orchestrator.record import ExecutionRecord, NodeRecord, NodeStatus
@@ -70,6 +73,7 @@ class MemoryExecutions(Executions):
         self.definitions = definitions
         self.runs: dict[str, Recorded] = {}
         self.checkpoints: dict[tuple[str, str, int], list[dict[str, Items]]] = {}
+        self.said: list[tuple[str, str]] = []
         self.away = False
 
     def of(self, execution_id: str) -> Recorded:
@@ -88,6 +92,9 @@ class MemoryExecutions(Executions):
             if record.failed_attempt:
                 run.failed_attempts.append(record.failed_attempt.message)
         run.execution = execution or run.execution
+
+    async def progress(self, execution_id: str, node: str, run_index: int, text: str) -> None:
+        self.said.append((node, text))
 
     async def create_child(
         self,
@@ -123,3 +130,26 @@ class MemoryExecutions(Executions):
     def _check(self) -> None:
         if self.away:
             raise StoreUnavailableError("the store is away")
+
+
+class MemoryTranscripts(Transcripts):
+    """What agents said."""
+
+    def __init__(self) -> None:
+        self.entries: dict[tuple[str, str, int, int], dict[int, str]] = {}
+
+    async def read(self, execution_id: str, agent: str, run_index: int, item: int) -> list[tuple[int, str]]:
+        return sorted(self.entries.get((execution_id, agent, run_index, item), {}).items())
+
+    async def write(self, execution_id: str, agent: str, run_index: int, item: int, position: int, body: str) -> str:
+        return self.entries.setdefault((execution_id, agent, run_index, item), {}).setdefault(position, body)
+
+
+class MemoryPeople(People):
+    """What people are asked."""
+
+    def __init__(self) -> None:
+        self.questions: dict[str, Question] = {}
+
+    async def ask(self, question: Question) -> None:
+        self.questions.setdefault(question.id, question)

@@ -1,0 +1,1 @@
+"""The steps of an AI agent's work: a model's turn, and the answer to one of its calls."""

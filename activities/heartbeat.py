@@ -1,0 +1,26 @@
+"""Tells Temporal that the worker is alive."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+from temporalio import activity
+
+HEARTBEAT = 1.0
+
+
+@contextlib.asynccontextmanager
+async def heartbeats() -> AsyncIterator[None]:
+    """Beats as long as the activity runs, and so hears of its cancellation."""
+
+    async def beat() -> None:
+        while True:
+            # An activity that is done sooner spares Temporal the call.
+            await asyncio.sleep(HEARTBEAT)
+            activity.heartbeat()
+
+    beating = asyncio.create_task(beat())
+    try:
+        yield
+    finally:
+        beating.cancel()
