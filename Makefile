@@ -43,7 +43,7 @@ test: env ## run the tests, on real servers that they start themselves
 
 test-system: env ## install what the rest of the tests needs (by apt, as root), and run them
 	$(SUDO) apt-get update -qq
-	$(SUDO) apt-get install -qq --yes --no-install-recommends bubblewrap
+	$(SUDO) apt-get install -qq --yes --no-install-recommends bubblewrap dovecot-imapd
 	$(BIN)/pytest -m system
 
 check: env ## lint, types, arrows between packages, wire contract, generated docs

@@ -77,7 +77,12 @@ def orchestrator() -> Iterator[dict[str, str]]:
     say("Starting PostgreSQL, Temporal, the API and a worker")
     DATA.mkdir(exist_ok=True)
     command = [ORCHESTRATOR, "dev", "--data", str(DATA), "--grpc-port", "0"]
-    with LOG.open("w") as log, subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True) as process:
+    # The shop is on this machine, where nodes may call nothing unless they are allowed to.
+    environment = os.environ | {"ORCHESTRATOR_EGRESS_ALLOW": "127.0.0.1"}
+    with (
+        LOG.open("w") as log,
+        subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=log, text=True) as process,
+    ):
         try:
             yield addresses(process)
         finally:

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Generic, TypedDict, TypeVar
 from pydantic import BaseModel, ConfigDict
 
 from nodes.credentials.credential import Credential, CredentialSlot
+from nodes.equipment import Equipment
 from nodes.errors import NodeError, PermanentError
 from nodes.files.files import Files
 from nodes.parameters import Parameters, parse
@@ -76,6 +77,10 @@ class NodeExecutionContext(Generic[P]):
     idempotency_key: str = ""
     resolved: Mapping[str, Any] = field(default_factory=dict)
     logs: list[str] = field(default_factory=list)
+    # What the run was started with: its first item.
+    trigger: Mapping[str, Any] = field(default_factory=dict)
+    # The nodes that serve this one over AI connections, by type.
+    equipment: Equipment = field(default_factory=dict)
     # Whose credentials, files and memories these are.
     workspace: str = "default"
     # What must not be seen in logs, errors and outputs: the values of the credentials that were opened.

@@ -8,12 +8,22 @@ class NodeError(Exception):
 
     default_code: ClassVar[str] = "NODE_FAILED"
 
-    def __init__(self, message: str, *, code: str | None = None, item: int | None = None, hint: str = "") -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        item: int | None = None,
+        hint: str = "",
+        retry_after: float | None = None,
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.code = code or self.default_code
         self.item = item
         self.hint = hint
+        # Seconds before which another try is useless: the other side said so.
+        self.retry_after = retry_after
 
 
 class PermanentError(NodeError):

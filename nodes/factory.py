@@ -7,15 +7,24 @@ from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType
 from typing import Any
 
-from nodes import action, flow, trigger
+from nodes import action, ai_agent, external_action, flow, memory, tool, trigger
 from nodes.base import BaseNodeExecutor, NodeExecutor
+from nodes.credentials.credential import CredentialType
 from nodes.parameters import check
 from orchestrator.errors import Problem
 from orchestrator.model import Node, NodeType
 from orchestrator.plan import Ports
 
 ENTRY_POINTS = "orchestrator.nodes"
-OWN: tuple[type[NodeExecutor[Any]], ...] = (*trigger.EXECUTORS, *flow.EXECUTORS, *action.EXECUTORS)
+OWN: tuple[type[NodeExecutor[Any]], ...] = (
+    *trigger.EXECUTORS,
+    *flow.EXECUTORS,
+    *action.EXECUTORS,
+    *external_action.EXECUTORS,
+    *tool.EXECUTORS,
+    *memory.EXECUTORS,
+    *ai_agent.EXECUTORS,
+)
 Key = tuple[NodeType, str]
 logger = logging.getLogger(__name__)
 
@@ -27,8 +36,14 @@ class RegistrationError(ValueError):
 class Catalogue(Mapping[Key, BaseNodeExecutor]):
     """Executors by type and subtype; it never changes, `joined` makes a larger one."""
 
-    def __init__(self, executors: Mapping[Key, BaseNodeExecutor] = MappingProxyType({})) -> None:
+    def __init__(
+        self,
+        executors: Mapping[Key, BaseNodeExecutor] = MappingProxyType({}),
+        credential_types: Mapping[str, CredentialType] = MappingProxyType({}),
+    ) -> None:
         self._executors = dict(executors)
+        # The credential types that the executors declare, by name.
+        self.credential_types = dict(credential_types)
 
     def __getitem__(self, key: Key) -> BaseNodeExecutor:
         return self._executors[key]
@@ -51,7 +66,14 @@ class Catalogue(Mapping[Key, BaseNodeExecutor]):
                     f"{_path(executor_class)} needs another subtype"
                 )
             executors.setdefault((node_type, subtype), executor)
-        return Catalogue(executors)
+        return Catalogue(executors, {**self.credential_types, **self._brought(executor)})
+
+    def _brought(self, executor: BaseNodeExecutor) -> dict[str, CredentialType]:
+        kinds = {kind.name: kind for slot in executor.credentials.values() for kind in slot.types}
+        for name, kind in kinds.items():
+            if self.credential_types.get(name, kind) != kind:
+                raise RegistrationError(f"{_path(type(executor))} brings another credential type {name!r}; rename it")
+        return kinds
 
     def find(self, node: Node) -> BaseNodeExecutor | None:
         """The executor of a node; None if its type or subtype is unknown."""

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 
+from nodes.ai_agent import validation as equipping
 from nodes.expression.expressions import Expressions
 from nodes.factory import Catalogue
 from nodes.sandbox.sandbox import Sandbox
+from nodes.values import listed
 from orchestrator import expression, validation
 from orchestrator.compiler import templates
-from orchestrator.errors import Problem
+from orchestrator.errors import Problem, Severity
 from orchestrator.model import Node, NodeType, Workflow
 
 
@@ -16,9 +18,29 @@ async def validate(
 ) -> list[Problem]:
     """Everything that is wrong; nothing of the workflow is run."""
     problems = validation.validate(workflow, catalogue)
+    problems += _credential_problems(workflow, catalogue)
+    problems += equipping.problems(workflow, catalogue.find)
     problems += await _expression_problems(workflow, catalogue, expressions)
     problems += await _code_problems(workflow, sandbox)
     return problems
+
+
+def _credential_problems(workflow: Workflow, catalogue: Catalogue) -> Iterator[Problem]:
+    for node in workflow.nodes:
+        executor = catalogue.find(node)
+        if executor is None:
+            continue
+        slots = executor.credentials
+        for name in node.credentials:
+            if name not in slots:
+                there = listed(list(slots), 20) if slots else "none"
+                message = f"{node.name!r} takes no credential {name[:60]!r}; its slots: {there}"
+                yield Problem("UNKNOWN_CREDENTIAL_SLOT", message, node.name, f"credentials.{name}")
+        for name, slot in slots.items():
+            if slot.required and not node.credentials.get(name) and not node.disabled and node.pinned is None:
+                kinds = " or ".join(kind.title for kind in slot.types)
+                message = f"{node.name!r} has no credential {name!r} yet; it needs one to run: {kinds}"
+                yield Problem("MISSING_CREDENTIAL", message, node.name, f"credentials.{name}", Severity.WARNING)
 
 
 async def _expression_problems(workflow: Workflow, catalogue: Catalogue, expressions: Expressions) -> list[Problem]:

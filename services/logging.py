@@ -2,12 +2,33 @@
 
 import logging
 import sys
-from collections.abc import MutableMapping
+from collections import OrderedDict
+from collections.abc import Iterable, MutableMapping
 from typing import Any, Literal
 
 import structlog
 
-_QUIET = ("sqlalchemy.engine", "alembic", "httpx", "httpcore", "temporalio", "grpc", "asyncio")
+from nodes.credentials.redaction import Redaction
+
+_QUIET = (
+    *("sqlalchemy.engine", "alembic", "temporalio", "grpc", "asyncio"),
+    *("httpx", "httpcore", "httpx2", "httpcore2", "mcp"),
+)
+
+
+# So many secrets of credentials that this process opened are kept out of its log, the latest first.
+_MOST_HIDDEN = 300
+_hidden: OrderedDict[str, Redaction] = OrderedDict()
+
+
+def hide(secrets: Iterable[str]) -> None:
+    """Keeps secret values out of all lines that this process logs from now on."""
+    for secret in secrets:
+        if secret not in _hidden:
+            _hidden[secret] = Redaction([secret])
+        _hidden.move_to_end(secret)
+    while len(_hidden) > _MOST_HIDDEN:
+        _hidden.popitem(last=False)
 
 
 def configure(level: str, style: Literal["json", "console"], service: str) -> None:
@@ -39,7 +60,11 @@ def configure(level: str, style: Literal["json", "console"], service: str) -> No
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_rendering(style)],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                *_rendering(style),
+                _without_secrets,
+            ],
         )
     )
     root = logging.getLogger()
@@ -62,3 +87,9 @@ def _rendering(style: Literal["json", "console"]) -> list[structlog.typing.Proce
         structlog.processors.EventRenamer("message"),
         structlog.processors.JSONRenderer(ensure_ascii=False),
     ]
+
+
+def _without_secrets(_: Any, __: str, line: Any) -> Any:
+    for redaction in list(_hidden.values()):
+        line = redaction.text(line)
+    return line

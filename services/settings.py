@@ -1,15 +1,23 @@
 """What an operator sets, by environment variables; Temporal's own are read by its SDK."""
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from nodes.http.policy import EgressPolicy
+from nodes.mcp.registry import RegisteredServer, read_servers
 from services.store.engine import database_url
+from services.store.keyring import check_keys
 
 
 class SettingsError(ValueError):
     """Environment variables that can't be used: which, and what was expected."""
+
+
+def _registered(value: object) -> object:
+    return read_servers(value) if isinstance(value, str) else value
 
 
 class Settings(BaseSettings):
@@ -28,19 +36,26 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
     log_format: Literal["json", "console"] = "json"
 
-    openai_api_key: SecretStr | None = None
-    anthropic_api_key: SecretStr | None = None
+    openai_api_key: SecretStr | None = Field(None, description="for agents without a credential of their own")
+    openai_base_url: str = Field("", description="where that key is good, if not at OpenAI; with /v1")
+    anthropic_api_key: SecretStr | None = Field(None, description="as OPENAI_API_KEY")
+    anthropic_base_url: str = Field("", description="where that key is good, if not at Anthropic; without /v1")
     redis_url: SecretStr | None = None
-    secret_key: SecretStr | None = Field(None, description="signs tokens and seals credentials")
+    secret_key: SecretStr | None = Field(None, description="the keys that credentials are sealed with")
     jwt_algorithm: Literal["HS256", "HS384", "HS512"] = "HS256"
     jwt_expire_minutes: int = Field(30, ge=1)
 
     orchestrator_task_queue: Annotated[str, Field(min_length=1)] = "default"
     orchestrator_max_activities: int = Field(100, ge=1, description="node runs a worker works on at a time")
     orchestrator_files_url: str = Field("", description="where files are kept: a folder or an fsspec URL")
+    orchestrator_max_file_mb: int = Field(256, ge=1, le=1024 * 1024, description="the largest file, in MiB")
+    orchestrator_egress_allow: str = Field("", description="where nodes may connect to beside public addresses")
     orchestrator_code_isolation: Literal["auto", "bwrap", "process"] = "auto"
     orchestrator_expression_processes: int = Field(2, ge=1, le=64)
     orchestrator_code_processes: int = Field(2, ge=1, le=64)
+    orchestrator_mcp_servers: Annotated[Mapping[str, RegisteredServer], NoDecode, BeforeValidator(_registered)] = Field(
+        default_factory=dict, description="the path of the file that registers MCP servers"
+    )
     orchestrator_shutdown_seconds: float = Field(30.0, ge=0, description="how long streams and nodes may finish")
 
     @field_validator("log_level", mode="before")
@@ -52,6 +67,19 @@ class Settings(BaseSettings):
     @classmethod
     def _lower(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value
+
+    @field_validator("orchestrator_egress_allow")
+    @classmethod
+    def _egress(cls, value: str) -> str:
+        EgressPolicy.parse(value)
+        return value
+
+    @field_validator("secret_key")
+    @classmethod
+    def _keys(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            check_keys(value.get_secret_value())
+        return value
 
     @field_validator("database_url")
     @classmethod

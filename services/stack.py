@@ -13,6 +13,7 @@ from temporal.dev_server import DevServer
 from temporal.server_process import ServerError
 
 if TYPE_CHECKING:
+    from services.settings import Settings
     from services.wiring import Server, WorkerRole
 
 _HOST = "127.0.0.1"
@@ -113,17 +114,26 @@ class Stack:
             raise ServerError(f"the database in {self.data} is of another version ({error}); {advice}") from None
         return url
 
-    async def _roles(self, url: str) -> None:
+    def _settings(self, url: str) -> "Settings":
+        """What the environment says, and what is kept in the data folder where it says nothing."""
         from services.settings import load_settings
+        from services.store.keyring import kept_key
+
+        given = load_settings(database_url=url)
+        return load_settings(
+            database_url=url,
+            secret_key=given.secret_key or kept_key(self.data / "secret.key"),
+            grpc_host=_HOST,
+            grpc_port=self._ports.grpc,
+            orchestrator_files_url=given.orchestrator_files_url or str(self.data / "files"),
+            orchestrator_shutdown_seconds=self._grace,
+        )
+
+    async def _roles(self, url: str) -> None:
         from services.wiring import build_parts, build_server, build_worker
         from temporal.client import connect
 
-        settings = load_settings(
-            database_url=url,
-            grpc_host=_HOST,
-            grpc_port=self._ports.grpc,
-            orchestrator_shutdown_seconds=self._grace,
-        )
+        settings = self._settings(url)
         client = await connect(target_host=self._temporal.address, namespace=self._temporal.namespace)
         parts = build_parts(settings)
         self._started.push_async_callback(parts.close)

@@ -1,19 +1,24 @@
 """Builds the two roles, API server and worker, from settings: the only place where parts meet."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 from temporalio.client import Client
 from temporalio.worker import Worker
 
 from activities.activities import Activities
 from nodes import validation
+from nodes.credentials.credential import Credential
 from nodes.expression.expressions import Expressions
 from nodes.factory import Catalogue, get_node_executor_factory
 from nodes.files.store import FileStore
 from nodes.http.egress import Egress
+from nodes.http.policy import EgressPolicy
+from nodes.mcp.servers import McpServers
+from nodes.models.credentials import ANTHROPIC_API_KEY, OPENAI_API_KEY, AnthropicKey, OpenAiKey
 from nodes.resources import Resources
 from nodes.sandbox.sandbox import Sandbox
 from orchestrator.compiler import compile_plan
@@ -23,14 +28,17 @@ from orchestrator.plan import Plan
 from services.rpc.server import GrpcServer
 from services.settings import Settings
 from services.store import migrate
-from services.store.adapters import StoredDefinitions, StoredExecutions, StoredPayloads
+from services.store.adapters import StoredDefinitions, StoredExecutions, StoredPayloads, StoredPeople, StoredTranscripts
 from services.store.definitions import Definitions
 from services.store.engine import Database
-from services.store.integrations import Integrations
+from services.store.integrations_opening import Integrations
+from services.store.keyring import read_keys
 from services.store.listen import Listener
+from services.store.memory.stored import StoredMemory
 from services.usecases.backend import Backend
 from temporal.client import Runs
-from temporal.worker import make_worker
+from temporal.queues import DEFAULT
+from temporal.worker import make_workers
 
 Check = Callable[[], Awaitable[object]]
 
@@ -44,6 +52,7 @@ class Parts:
     definitions: Definitions
     catalogue: Catalogue
     resources: Resources
+    integrations: Integrations
 
     async def check(self) -> None:
         """Raises unless PostgreSQL answers and has every migration."""
@@ -55,22 +64,32 @@ class Parts:
         await self.database.close()
 
 
-def build_parts(settings: Settings) -> Parts:
-    """The store, the catalogue and what executors reach the world through; nothing is connected yet."""
+def build_parts(settings: Settings, queues: Sequence[str] = ()) -> Parts:
+    """The store, the catalogue and what executors reach the world through; nothing is connected yet.
+
+    Parts for a worker on some queues only can open no credentials unless a node on these takes one.
+    """
     catalogue = get_node_executor_factory().catalogue
     database = Database(
         settings.database_url.get_secret_value(),
         pool_size=settings.database_pool_size,
         echo=settings.database_echo,
     )
+    http = Egress(EgressPolicy.parse(settings.orchestrator_egress_allow))
+    secret = settings.secret_key if _opens_credentials(catalogue, queues) else None
+    integrations = Integrations(database, read_keys(secret.get_secret_value()) if secret else None, http)
     resources = Resources(
-        http=Egress(),
+        http=http,
         sandbox=Sandbox(processes=settings.orchestrator_code_processes, isolation=settings.orchestrator_code_isolation),
         expressions=Expressions(processes=settings.orchestrator_expression_processes),
-        files=FileStore(settings.orchestrator_files_url),
-        credentials=Integrations(),
+        files=FileStore(settings.orchestrator_files_url, limit=settings.orchestrator_max_file_mb << 20),
+        credentials=integrations,
+        mcp=McpServers(settings.orchestrator_mcp_servers),
+        memory=StoredMemory(database),
+        model_credentials=model_credentials(settings),
     )
-    return Parts(settings, database, Definitions(database, _compiler(catalogue)), catalogue, resources)
+    definitions = Definitions(database, _compiler(catalogue))
+    return Parts(settings, database, definitions, catalogue, resources, integrations)
 
 
 class Server:
@@ -88,6 +107,8 @@ class Server:
             validate=self._validate,
             runs=Runs(client, settings.orchestrator_task_queue, eager=eager),
             listener=self._listener,
+            integrations=parts.integrations,
+            files=parts.resources.files,
         )
         checks: dict[str, Check] = {"postgresql": parts.database.ping, "temporal": client.service_client.check_health}
         self.grpc = GrpcServer(
@@ -126,31 +147,49 @@ class Server:
 
 
 class WorkerRole:
-    """A worker that runs workflows and activities."""
+    """A worker for each of some queues, on one store."""
 
-    def __init__(self, parts: Parts, worker: Worker, *, owns_parts: bool) -> None:
+    def __init__(self, parts: Parts, workers: Sequence[Worker], *, owns_parts: bool) -> None:
         self._parts = parts
-        self._worker = worker
+        self._workers = workers
         self._owns_parts = owns_parts
-        self._running: asyncio.Task[None] | None = None
+        self._running: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Checks the database and begins to poll."""
         await self._parts.check()
-        self._running = asyncio.create_task(self._worker.run(), name="worker")
+        self._running = [
+            asyncio.create_task(worker.run(), name=f"worker {worker.task_queue}") for worker in self._workers
+        ]
 
     async def wait(self) -> None:
-        """Returns once it has stopped; raises what stopped it."""
-        if self._running is not None:
-            await asyncio.shield(self._running)
+        """Returns once one of them has stopped; raises what stopped it."""
+        if self._running:
+            done, _ = await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
+            for ended in done:
+                ended.result()
 
     async def stop(self) -> None:
         """Lets activities finish, then releases everything."""
-        if self._running is not None:
-            await self._worker.shutdown()
-            await asyncio.wait([self._running])
+        if self._running:
+            await asyncio.gather(*(worker.shutdown() for worker in self._workers))
+            await asyncio.wait(self._running)
         if self._owns_parts:
             await self._parts.close()
+
+
+def model_credentials(settings: Settings) -> dict[str, Credential]:
+    """The operator's own keys, by provider: each is good at its provider's address alone, or the operator's."""
+    given = (
+        ("openai", OPENAI_API_KEY, OpenAiKey, settings.openai_api_key, settings.openai_base_url),
+        ("anthropic", ANTHROPIC_API_KEY, AnthropicKey, settings.anthropic_api_key, settings.anthropic_base_url),
+    )
+    found = {}
+    for provider, kind, fields, key, url in given:
+        if key is not None:
+            hosts = (urlsplit(url).hostname or "",) if url else kind.hosts
+            found[provider] = Credential("operator", "the operator's", kind, fields(api_key=key, base_url=url), hosts)
+    return found
 
 
 def build_server(settings: Settings, client: Client, *, parts: Parts | None = None, eager: bool = False) -> Server:
@@ -161,24 +200,40 @@ def build_server(settings: Settings, client: Client, *, parts: Parts | None = No
     return Server(parts or build_parts(settings), client, eager=eager, owns_parts=parts is None)
 
 
-def build_worker(settings: Settings, client: Client, *, parts: Parts | None = None, task_queue: str = "") -> WorkerRole:
-    """A worker on a Temporal client for one task queue (empty: the settings' own); see build_server for `parts`."""
-    shared = parts or build_parts(settings)
+def build_worker(
+    settings: Settings, client: Client, *, parts: Parts | None = None, queues: Sequence[str] = ()
+) -> WorkerRole:
+    """A worker on a Temporal client for some of the plan's queues, by default all; see build_server for `parts`."""
+    shared = parts or build_parts(settings, queues)
     activities = Activities(
         StoredDefinitions(shared.definitions),
         StoredPayloads(shared.database),
         StoredExecutions(shared.database, shared.definitions),
         shared.catalogue,
         shared.resources,
+        StoredTranscripts(shared.database),
+        StoredPeople(shared.database),
     )
-    worker = make_worker(
+    workers = make_workers(
         client,
         activities.all(),
-        task_queue=task_queue or settings.orchestrator_task_queue,
+        activities.nodes(),
+        queues or queues_of(shared.catalogue),
+        task_queue=settings.orchestrator_task_queue,
         max_activities=settings.orchestrator_max_activities,
         graceful_shutdown=timedelta(seconds=settings.orchestrator_shutdown_seconds),
     )
-    return WorkerRole(shared, worker, owns_parts=parts is None)
+    return WorkerRole(shared, workers, owns_parts=parts is None)
+
+
+def queues_of(catalogue: Catalogue) -> list[str]:
+    """Every queue that a worker can work on: the default one, and those of the catalogue's nodes."""
+    return list(dict.fromkeys([DEFAULT, *sorted({executor.queue or DEFAULT for executor in catalogue.values()})]))
+
+
+def _opens_credentials(catalogue: Catalogue, queues: Sequence[str]) -> bool:
+    served = [executor for executor in catalogue.values() if not queues or (executor.queue or DEFAULT) in queues]
+    return any(executor.credentials for executor in served)
 
 
 def _compiler(catalogue: Catalogue) -> Callable[[Workflow], Plan]:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from services.cli import execution_commands, workflow_commands
+from services.cli import credential_commands, execution_commands, node_commands, task_commands, workflow_commands
 from services.cli.command import perform
 
 app = typer.Typer(
@@ -16,6 +16,9 @@ app = typer.Typer(
 )
 app.add_typer(workflow_commands.app, name="workflows")
 app.add_typer(execution_commands.app, name="executions")
+app.add_typer(credential_commands.app, name="credentials")
+app.add_typer(node_commands.app, name="nodes")
+app.add_typer(task_commands.app, name="tasks")
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="A workflow as JSON; - for the standard input.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on stdout.")]
@@ -76,7 +79,7 @@ def serve() -> None:
 @app.command()
 def worker(
     queues: Annotated[
-        str, typer.Option(help="The task queues to work on, separated by commas; ORCHESTRATOR_TASK_QUEUE by default.")
+        str, typer.Option(help="The queues to work on, separated by commas, such as default,code; all by default.")
     ] = "",
 ) -> None:
     """Run workflows and their nodes, by DATABASE_URL and Temporal's environment variables."""

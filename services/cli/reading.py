@@ -5,6 +5,7 @@ import os
 import stat
 import sys
 from pathlib import Path
+from typing import Any
 
 from orchestrator import exact_json
 from orchestrator.definition import MAX_BYTES, read_json
@@ -12,6 +13,8 @@ from orchestrator.errors import DefinitionError, Problem
 from orchestrator.items import OUTPUT_LIMIT
 from orchestrator.model import Workflow
 from services.cli.failure import from_definition, invalid
+
+_SECRETS_BYTES = 256 * 1024
 
 
 def read_workflow(path: Path) -> Workflow:
@@ -35,6 +38,19 @@ def read_input(argument: str | None) -> str:
     if not isinstance(value, dict) and not (isinstance(value, list) and all(isinstance(item, dict) for item in value)):
         raise _bad_input("the input must be one JSON object, or a list of objects")
     return text
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """The JSON object in a file of secrets; a Failure never shows what is in it."""
+    content = _read(path, _SECRETS_BYTES, "UNREADABLE_FILE", "UNREADABLE_FILE")
+    try:
+        value = exact_json.loads(content)
+    except exact_json.NotJson:
+        value = None
+    if not isinstance(value, dict):
+        message = f"{_shown(path)} doesn't hold a JSON object with the secret fields by name"
+        raise invalid([Problem("INVALID_SECRETS", message)])
+    return value
 
 
 def _input_text(argument: str) -> str:

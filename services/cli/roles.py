@@ -10,12 +10,14 @@ from sqlalchemy.exc import OperationalError
 from temporalio.client import Client
 from temporalio.service import RPCError
 
+from nodes.factory import get_node_executor_factory
 from services.cli.console import on_stop_signals
 from services.cli.failure import Exit, Failure
 from services.cli.process import current_settings, settled
 from services.store import migrate as migrations
-from services.wiring import build_parts, build_server, build_worker
+from services.wiring import build_server, build_worker, queues_of
 from temporal.client import connect
+from temporal.queues import DEFAULT, KNOWN
 
 _log = structlog.get_logger(__name__)
 
@@ -45,15 +47,10 @@ async def serve() -> Exit:
 
 
 async def worker(queues: Sequence[str]) -> Exit:
-    """A worker for each queue, on one store."""
+    """A worker on these queues, or on all."""
     settings = current_settings("worker")
-    client = await _client()
-    parts = build_parts(settings)
-    try:
-        names = list(dict.fromkeys(queues)) or [settings.orchestrator_task_queue]
-        return await _run([build_worker(settings, client, parts=parts, task_queue=name) for name in names])
-    finally:
-        await parts.close()
+    names = _queues(queues, settings.orchestrator_task_queue)
+    return await _run([build_worker(settings, await _client(), queues=names)])
 
 
 async def migrate() -> Exit:
@@ -67,6 +64,16 @@ async def migrate() -> Exit:
         raise Failure(f"the database is of another version of this program: {error}", "SCHEMA_UNKNOWN") from None
     print("The database is up to date.")
     return Exit.OK
+
+
+def _queues(named: Sequence[str], runs: str) -> list[str]:
+    known = list(dict.fromkeys([*KNOWN, *queues_of(get_node_executor_factory().catalogue)]))
+    # The task queue of the runs goes by its own name, too.
+    queues = list(dict.fromkeys(DEFAULT if name == runs else name for name in named))
+    for name in queues:
+        if name not in known:
+            raise Failure(f"there is no queue {name!r}; there are {', '.join(known)}", "UNKNOWN_QUEUE")
+    return queues
 
 
 async def _run(roles: Sequence[Role]) -> Exit:

@@ -9,12 +9,16 @@ import grpc
 from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status
 from workflow_engine.v1 import workflow_pb2
+from workflow_engine.v1.human_task_pb2_grpc import HumanTaskServiceStub
+from workflow_engine.v1.integration_pb2_grpc import IntegrationServiceStub
 from workflow_engine.v1.workflow_service_pb2_grpc import WorkflowServiceStub
 
 from orchestrator.errors import Problem, Severity
 from services.cli.failure import Failure, invalid
 
 if TYPE_CHECKING:
+    from workflow_engine.v1.human_task_pb2_grpc import HumanTaskServiceAsyncStub as HumanTaskStub
+    from workflow_engine.v1.integration_pb2_grpc import IntegrationServiceAsyncStub as IntegrationStub
     from workflow_engine.v1.workflow_service_pb2_grpc import WorkflowServiceAsyncStub as Stub
 
 ADDRESS = "ORCHESTRATOR_ADDRESS"
@@ -31,14 +35,34 @@ def address() -> str:
 
 @asynccontextmanager
 async def connected(target: str) -> "AsyncIterator[Stub]":
-    """A stub for the server; its errors leave this block as Failures."""
+    """A stub for the server's workflows; its errors leave this block as Failures."""
+    async with _channel(target) as channel:
+        yield WorkflowServiceStub(channel)
+
+
+@asynccontextmanager
+async def connected_to_integrations(target: str) -> "AsyncIterator[IntegrationStub]":
+    """A stub for the server's integrations; its errors leave this block as Failures."""
+    async with _channel(target) as channel:
+        yield IntegrationServiceStub(channel)
+
+
+@asynccontextmanager
+async def connected_to_human_tasks(target: str) -> "AsyncIterator[HumanTaskStub]":
+    """A stub for what people are asked; its errors leave this block as Failures."""
+    async with _channel(target) as channel:
+        yield HumanTaskServiceStub(channel)
+
+
+@asynccontextmanager
+async def _channel(target: str) -> AsyncIterator[grpc.aio.Channel]:
     options = [
         ("grpc.max_send_message_length", _MAX_MESSAGE),
         ("grpc.max_receive_message_length", _MAX_MESSAGE),
     ]
     async with grpc.aio.insecure_channel(target, options=options) as channel:
         try:
-            yield WorkflowServiceStub(channel)
+            yield channel
         except grpc.aio.AioRpcError as error:
             raise explain(error, target) from None
 

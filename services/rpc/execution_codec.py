@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
 from workflow_engine.v1 import execution_pb2 as pb
+from workflow_engine.v1.ai_system_pb2 import ModelUsage
 
 from orchestrator.errors import RunError
-from orchestrator.record import Status
+from orchestrator.record import Status, Usage
 from services.errors import invalid
 from services.rpc.definition_codec import timestamp
 from services.store import executions, serial
@@ -89,12 +90,12 @@ def event_kinds(types: Iterable[pb.EventType]) -> Set[EventKind]:
 
 def event_message(event: Event, row: ExecutionRow | None) -> pb.ExecutionEvent:
     """An event; it shows the run or node run as it was then, though the record may have gone on."""
-    message = pb.ExecutionEvent(sequence=event.sequence, type=event.kind.value, at=timestamp(event.at))
+    message = pb.ExecutionEvent(sequence=event.sequence, type=event.kind.value, at=timestamp(event.at), text=event.text)
     if event.node_run is not None:
         message.node_run.CopyFrom(_bare_node_run(event.node_run))
         if event.kind in _AT_EVENT:
             message.node_run.status = _AT_EVENT[event.kind]
-            for later in ("finished_at", "error", "logs"):
+            for later in ("finished_at", "error", "logs", "usage"):
                 message.node_run.ClearField(later)
     elif row is not None:
         message.execution.CopyFrom(execution_message(row))
@@ -113,7 +114,10 @@ def _bare_node_run(row: NodeRunRow | NodeRunState) -> pb.NodeRun:
         attempt=row.attempt,
         logs=serial.read(row.logs, list[str]) if row.logs else (),
         reused=row.reused,
+        parent=row.parent,
     )
+    if row.usage is not None:
+        message.usage.CopyFrom(usage_message(serial.read(row.usage, Usage)))
     if row.started_at is not None:
         message.started_at.CopyFrom(timestamp(row.started_at))
     if row.finished_at is not None:
@@ -121,6 +125,17 @@ def _bare_node_run(row: NodeRunRow | NodeRunState) -> pb.NodeRun:
     if row.error is not None:
         message.error.CopyFrom(_error(serial.read(row.error, RunError)))
     return message
+
+
+def usage_message(usage: Usage) -> ModelUsage:
+    """What models used."""
+    return ModelUsage(
+        provider=usage.provider,
+        model=usage.model,
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        cost_usd=usage.cost_usd,
+    )
 
 
 def _ports(ports: Sequence[Port]) -> Iterator[pb.PortItems]:

@@ -3,16 +3,17 @@
 from collections.abc import AsyncIterator
 from typing import Any
 
-from workflow_engine.v1 import execution_pb2, workflow_pb2
+from workflow_engine.v1 import execution_pb2, node_type_pb2, workflow_pb2
 from workflow_engine.v1 import workflow_service_pb2 as pb
 from workflow_engine.v1.workflow_service_pb2_grpc import WorkflowServiceServicer
 
 from orchestrator.errors import Severity
 from services.errors import invalid
-from services.rpc import definition_codec, execution_codec
+from services.rpc import definition_codec, execution_codec, node_type_codec
 from services.store.workflows import Filters
 from services.usecases.backend import Backend
 from services.usecases.definitions import DefinitionCases
+from services.usecases.node_types import node_types
 from services.usecases.reading import ExecutionReader
 from services.usecases.retrying import Retrier, RetryRequest
 from services.usecases.starting import ExecuteRequest, Starter
@@ -26,6 +27,7 @@ class WorkflowServicer(WorkflowServiceServicer):
     """The gRPC face of the use cases."""
 
     def __init__(self, backend: Backend) -> None:
+        self._catalogue = backend.catalogue
         self._definitions = DefinitionCases(backend)
         self._reader = ExecutionReader(backend)
         self._starter = Starter(backend)
@@ -124,7 +126,9 @@ class WorkflowServicer(WorkflowServiceServicer):
         """Reads a run with its output."""
         row = await self._reader.whole(request.execution_id)
         output = await self._reader.output_json(row)
-        return execution_pb2.GetExecutionResponse(execution=execution_codec.execution_message(row, output))
+        message = execution_codec.execution_message(row, output)
+        message.usage.extend(map(execution_codec.usage_message, await self._reader.usage(row.id)))
+        return execution_pb2.GetExecutionResponse(execution=message)
 
     async def ListExecutions(
         self, request: execution_pb2.ListExecutionsRequest, context: Context
@@ -212,9 +216,17 @@ class WorkflowServicer(WorkflowServiceServicer):
                 input_json=request.input.json,
                 workflow=definition_codec.read_workflow(inline) if inline is not None else None,
                 workflow_id=request.workflow_id,
+                user_id=request.user_id,
             )
         )
         return execution_pb2.TestNodeResponse(node_run=execution_codec.node_run_message(view))
+
+    async def ListNodeTypes(
+        self, request: node_type_pb2.ListNodeTypesRequest, context: Context
+    ) -> node_type_pb2.ListNodeTypesResponse:
+        """The catalogue."""
+        views = node_types(self._catalogue, node_type_codec.read_type(request.type))
+        return node_type_pb2.ListNodeTypesResponse(node_types=map(node_type_codec.node_type_message, views))
 
 
 def _same_id(workflow_id: str, written: str) -> str:

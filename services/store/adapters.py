@@ -7,14 +7,14 @@ from datetime import datetime
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from activities.ports import Checkpoint, ChildExecution, Definition, StoreUnavailableError
+from activities.ports import Checkpoint, ChildExecution, Definition, Question, StoreUnavailableError
 from orchestrator.errors import DefinitionError, Problem
 from orchestrator.items import ONE_EMPTY_ITEM, Items
 from orchestrator.model import NodeType
 from orchestrator.record import ExecutionRecord, NodeRecord
 from orchestrator.start import RunStart
 from services.errors import execution_not_found
-from services.store import checkpoints, executions, payloads, recording, workflows
+from services.store import checkpoints, executions, human_tasks, payloads, recording, transcripts, workflows
 from services.store.definitions import Definitions
 from services.store.engine import Database
 
@@ -61,6 +61,35 @@ class StoredPayloads:
             return await payloads.get(self._database, refs)
 
 
+class StoredTranscripts:
+    """What agents said."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def read(self, execution_id: str, agent: str, run_index: int, item: int) -> list[tuple[int, str]]:
+        """Every entry of a conversation, by position."""
+        async with outages_named():
+            return await transcripts.read(self._database, execution_id, agent, run_index, item)
+
+    async def write(self, execution_id: str, agent: str, run_index: int, item: int, position: int, body: str) -> str:
+        """Writes an entry unless there is one; the one that stands."""
+        async with outages_named():
+            return await transcripts.write(self._database, execution_id, agent, run_index, item, position, body)
+
+
+class StoredPeople:
+    """What people are asked."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def ask(self, question: Question) -> None:
+        """Puts a question before people, once."""
+        async with outages_named():
+            await human_tasks.insert(self._database, question)
+
+
 class StoredExecutions:
     """The record of runs."""
 
@@ -74,6 +103,11 @@ class StoredExecutions:
         """Writes records in one statement."""
         async with outages_named():
             await recording.record(self._database, execution_id, nodes, execution)
+
+    async def progress(self, execution_id: str, node: str, run_index: int, text: str) -> None:
+        """Tells those who watch now."""
+        async with outages_named():
+            await recording.progress(self._database, execution_id, node, run_index, text)
 
     async def create_child(
         self,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from services.store.drivers import Driver
@@ -22,6 +22,7 @@ class EventKind(StrEnum):
     NODE_STARTED = "NODE_STARTED"
     NODE_WAITS = "NODE_WAITS"
     NODE_FINISHED = "NODE_FINISHED"
+    NODE_PROGRESS = "NODE_PROGRESS"
 
 
 @dataclass(frozen=True)
@@ -37,16 +38,19 @@ class NodeRunState:
     error: str | None
     logs: str | None
     reused: bool
+    parent: str = ""
+    usage: str | None = None
 
 
 @dataclass(frozen=True)
 class Event:
-    """One step: `node_run` on node events."""
+    """One step: `node_run` on node events, `text` on those of progress, which have no sequence number."""
 
     sequence: int
     kind: EventKind
     at: datetime
     node_run: NodeRunState | None = None
+    text: str = ""
 
 
 @dataclass(frozen=True)
@@ -58,12 +62,12 @@ class News:
     more: bool
 
 
-ALL = frozenset(EventKind)
+ALL = frozenset(EventKind) - {EventKind.NODE_PROGRESS}
 OF_NODES = frozenset({EventKind.NODE_STARTED, EventKind.NODE_WAITS, EventKind.NODE_FINISHED})
 _BY_STATUS = {"PAUSED": EventKind.EXECUTION_PAUSED, "RUNNING": EventKind.EXECUTION_RESUMED}
 _SELECT = f"""
 SELECT e.sequence, e.kind, e.at, r.node, r.run_index, r.status, r.attempt, r.started_at, r.finished_at, r.error,
-  r.logs, r.reused
+  r.logs, r.reused, r.parent, r.usage
 FROM node_runs r CROSS JOIN LATERAL (VALUES
   (r.started_sequence, 'NODE_STARTED', r.started_at),
   (r.waiting_sequence, 'NODE_WAITS', r.waiting_at),
@@ -90,6 +94,13 @@ async def after(connection: Driver, execution_id: str, sequence: int, kinds: Set
     found = [event for event in found if event.sequence <= upto]
     found += (Event(node.sequence, EventKind(node.kind), node.at, NodeRunState(*tuple(node)[3:])) for node in rows)
     return News(row, sorted(found, key=lambda event: event.sequence), more)
+
+
+def progress(node: str, run_index: int, text: str) -> Event:
+    """A model is saying something."""
+    now = datetime.now(UTC)
+    state = NodeRunState(node, run_index, "RUNNING", 1, None, None, None, None, reused=False)
+    return Event(0, EventKind.NODE_PROGRESS, now, state, text)
 
 
 def _of_execution(row: ExecutionRow) -> Iterator[Event]:

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
 from orchestrator.items import Items
-from orchestrator.record import NodeStatus, Status
+from orchestrator.record import NodeStatus, Status, Usage
 from orchestrator.start import RunStart
 from services.errors import execution_not_found, precondition, version_not_found, workflow_not_found
 from services.store import payloads, serial
@@ -150,6 +150,26 @@ async def get_brief(connection: Driver, execution_id: str) -> ExecutionRow:
     if row is None:
         raise execution_not_found(execution_id)
     return ExecutionRow(**row._asdict())
+
+
+async def usage(connection: Driver, execution_id: str) -> Sequence[Usage]:
+    """What a run's model calls used, summed by provider and model, in the order in which they were first called."""
+    cursor = await connection.execute(
+        "SELECT usage FROM node_runs WHERE execution_id = %s AND usage IS NOT NULL ORDER BY started_sequence",
+        [execution_id],
+    )
+    sums: dict[tuple[str, str], Usage] = {}
+    for row in await cursor.fetchall():
+        one = serial.read(row.usage, Usage)
+        known = sums.get((one.provider, one.model), Usage(one.provider, one.model))
+        sums[one.provider, one.model] = Usage(
+            one.provider,
+            one.model,
+            known.input_tokens + one.input_tokens,
+            known.output_tokens + one.output_tokens,
+            known.cost_usd + one.cost_usd,
+        )
+    return list(sums.values())
 
 
 async def find(session: AsyncSession, execution_id: str) -> ExecutionRow | None:

@@ -1,33 +1,59 @@
 """Hears of committed records by PostgreSQL's notifications and wakes whoever waits for them."""
 
 import asyncio
+import json
 import random
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import psycopg
 import structlog
 
 from services.store.engine import CONNECT_TIMEOUT, connection_string
-from services.store.recording import CHANNEL, OF_RUN
+from services.store.recording import CHANNEL, OF_RUN, PROGRESS
 
 FIRST_DELAY = 0.1
 LONGEST_DELAY = 5.0
+# Pieces of text that a watcher may be behind.
+_MOST_SAID = 1000
 
 _log = structlog.get_logger(__name__)
 
 
-class Watcher:
-    """Somebody who waits for news of one execution: all, or only of the run itself, without its nodes."""
+@dataclass(frozen=True)
+class Said:
+    """A piece of what a model is saying."""
 
-    def __init__(self, *, nodes: bool = True) -> None:
+    node: str
+    run_index: int
+    text: str
+
+
+class Watcher:
+    """Somebody who waits for news of one execution: of its nodes, too, or what models are saying, if asked for."""
+
+    def __init__(self, *, nodes: bool = True, progress: bool = False) -> None:
         self.nodes = nodes
+        self.progress = progress
+        self._said: deque[Said] = deque(maxlen=_MOST_SAID)
         self._news = asyncio.Event()
 
     def wake(self) -> None:
         """There is, or may be, news."""
         self._news.set()
+
+    def hear(self, said: Said) -> None:
+        """A model is saying something; a watcher who is slow misses the oldest."""
+        self._said.append(said)
+        self._news.set()
+
+    def heard(self) -> Iterator[Said]:
+        """What models have said since the last time."""
+        while self._said:
+            yield self._said.popleft()
 
     async def wait(self, seconds: float) -> bool:
         """Whether there was news since the last call that said so, waiting for some if need be."""
@@ -61,9 +87,9 @@ class Listener:
             self._task = None
 
     @contextmanager
-    def watch(self, execution_id: str, *, nodes: bool = True) -> Iterator[Watcher]:
+    def watch(self, execution_id: str, *, nodes: bool = True, progress: bool = False) -> Iterator[Watcher]:
         """A watcher that is woken by every record of the execution from now on, or only by those of the run itself."""
-        watcher = Watcher(nodes=nodes)
+        watcher = Watcher(nodes=nodes, progress=progress)
         self._watchers.setdefault(execution_id, set()).add(watcher)
         try:
             yield watcher
@@ -95,6 +121,7 @@ class Listener:
             keepalives_count=3,
         )
         await connection.execute(f"LISTEN {CHANNEL}")
+        await connection.execute(f"LISTEN {PROGRESS}")
         self._listening.set()
         return connection
 
@@ -102,10 +129,7 @@ class Listener:
         while True:
             try:
                 async for notice in connection.notifies():
-                    execution_id, of_run, _ = notice.payload.partition(OF_RUN)
-                    for watcher in self._watchers.get(execution_id, ()):
-                        if of_run or watcher.nodes:
-                            watcher.wake()
+                    self._tell(notice)
             except psycopg.Error as error:
                 _log.warning("listening connection lost", error=type(error).__name__)
             finally:
@@ -114,6 +138,18 @@ class Listener:
             connection = await self._reconnect()
             # What was committed meanwhile was announced to nobody.
             self.wake_all()
+
+    def _tell(self, notice: psycopg.Notify) -> None:
+        if notice.channel == PROGRESS:
+            said = json.loads(notice.payload)
+            for watcher in self._watchers.get(said.pop("id"), ()):
+                if watcher.progress:
+                    watcher.hear(Said(**said))
+            return
+        execution_id, of_run, _ = notice.payload.partition(OF_RUN)
+        for watcher in self._watchers.get(execution_id, ()):
+            if of_run or watcher.nodes:
+                watcher.wake()
 
     async def _reconnect(self) -> "psycopg.AsyncConnection[tuple[Any, ...]]":
         delay = FIRST_DELAY

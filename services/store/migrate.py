@@ -13,6 +13,7 @@ from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.pool import NullPool
 
 from services.store.engine import CONNECT_TIMEOUT, database_url
+from services.store.memory import tables as _memory_tables  # noqa: F401 - declares its tables
 from services.store.tables import Base
 
 # Any number that is ours alone: whoever migrates holds this advisory lock.

@@ -15,6 +15,7 @@ from services.store.drivers import Driver
 from services.store.engine import Database
 
 CHANNEL = "execution_events"
+PROGRESS = "execution_progress"
 # Follows the execution's id in a notification that tells of the run itself, not of its nodes alone.
 OF_RUN = "!"
 
@@ -26,15 +27,15 @@ input AS (
   SELECT * FROM json_to_recordset(%(nodes)s::json) AS n (
     node text, run_index int, status text, attempt int, started_at timestamptz, waiting_at timestamptz,
     finished_at timestamptz, inputs text, outputs text, error text, logs text, reused bool,
-    started int, waiting int, finished int)
+    parent text, usage text, started int, waiting int, finished int)
 ),
 nodes AS (
   INSERT INTO node_runs AS old (
     execution_id, node, run_index, status, attempt, started_at, waiting_at, finished_at, inputs, outputs, error,
-    logs, reused, started_sequence, waiting_sequence, finished_sequence, last_sequence)
+    logs, reused, parent, usage, started_sequence, waiting_sequence, finished_sequence, last_sequence)
   SELECT run.id, n.node, n.run_index, n.status, n.attempt, n.started_at, n.waiting_at, n.finished_at, n.inputs,
-    n.outputs, n.error, n.logs, n.reused, run.base + n.started, run.base + n.waiting, run.base + n.finished,
-    run.base + greatest(n.started, n.waiting, n.finished)
+    n.outputs, n.error, n.logs, n.reused, n.parent, n.usage, run.base + n.started, run.base + n.waiting,
+    run.base + n.finished, run.base + greatest(n.started, n.waiting, n.finished)
   FROM run CROSS JOIN input n
   ON CONFLICT (execution_id, node, run_index) DO UPDATE SET
     status = CASE WHEN {takes} THEN excluded.status ELSE old.status END,
@@ -48,6 +49,7 @@ nodes AS (
     error = CASE WHEN {takes} THEN excluded.error ELSE old.error END,
     logs = CASE WHEN {takes} THEN coalesce(excluded.logs, old.logs) ELSE coalesce(old.logs, excluded.logs) END,
     reused = old.reused OR excluded.reused,
+    usage = coalesce(excluded.usage, old.usage),
     waiting_sequence = coalesce(old.waiting_sequence, excluded.waiting_sequence),
     finished_sequence = coalesce(old.finished_sequence, excluded.finished_sequence),
     last_sequence = greatest(
@@ -127,6 +129,13 @@ async def record(
         await _write(connection, execution_id, [*nodes, *closed], execution)
 
 
+async def progress(database: Database, execution_id: str, node: str, run_index: int, text: str) -> None:
+    """Tells watchers what a model is saying."""
+    said = serial.write({"id": execution_id, "node": node, "run_index": run_index, "text": text})
+    async with database.driver() as connection:
+        await connection.execute("SELECT pg_notify(%s, %s)", [PROGRESS, said])
+
+
 async def _write(
     connection: Driver,
     execution_id: str,
@@ -194,6 +203,8 @@ def _merge(old: NodeRecord, new: NodeRecord) -> NodeRecord:
         error=new.error,
         logs=new.logs or old.logs,
         reused=old.reused or new.reused,
+        parent=new.parent or old.parent,
+        usage=new.usage or old.usage,
     )
 
 
@@ -212,6 +223,8 @@ def _node_values(row: _NodeRow, now: datetime) -> dict[str, Any]:
         "error": serial.write_optional(node.error),
         "logs": serial.write(node.logs) if node.logs else None,
         "reused": node.reused,
+        "parent": node.parent,
+        "usage": serial.write_optional(node.usage),
         "started": row.started,
         "waiting": row.waiting,
         "finished": row.finished,

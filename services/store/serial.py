@@ -7,6 +7,7 @@ import msgspec
 from orchestrator.errors import Problem, RunError
 from orchestrator.items import Items
 from orchestrator.plan import Plan
+from orchestrator.record import Usage
 from orchestrator.start import RunStart
 
 T = TypeVar("T")
@@ -14,7 +15,7 @@ T = TypeVar("T")
 _encoder = msgspec.json.Encoder()
 _decoders: dict[Any, msgspec.json.Decoder[Any]] = {
     kind: msgspec.json.Decoder(kind)
-    for kind in (RunError, RunStart, Plan, list[Problem], list[Items], dict[str, Items], list[str])
+    for kind in (RunError, RunStart, Plan, Usage, list[Problem], list[Items], dict[str, Items], list[str])
 }
 
 

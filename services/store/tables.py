@@ -77,13 +77,14 @@ class WorkflowRow(Base):
 
 
 class VersionRow(Base):
-    """One immutable definition; without a workflow when a node of an unsaved one is tested."""
+    """One immutable definition; without a workflow, but with a user, when a node of an unsaved one is tested."""
 
     __tablename__ = "workflow_versions"
     __table_args__ = (UniqueConstraint("workflow_id", "version"),)
 
     id: Mapped[str] = mapped_column(primary_key=True)
     workflow_id: Mapped[str | None] = mapped_column(ForeignKey("workflows.id", ondelete=CASCADE))
+    user_id: Mapped[str] = mapped_column(server_default="")
     version: Mapped[int]
     name: Mapped[str] = mapped_column(server_default="")
     node_count: Mapped[int] = mapped_column(server_default="0")
@@ -160,6 +161,8 @@ class NodeRunRow(Base):
     error: Mapped[str | None]
     logs: Mapped[str | None]
     reused: Mapped[bool] = mapped_column(server_default=text("false"))
+    parent: Mapped[str] = mapped_column(server_default="")
+    usage: Mapped[str | None]
     started_sequence: Mapped[int] = mapped_column(BigInteger)
     waiting_sequence: Mapped[int | None] = mapped_column(BigInteger)
     finished_sequence: Mapped[int | None] = mapped_column(BigInteger)
@@ -185,6 +188,45 @@ class AttemptRow(Base):
     attempt: Mapped[int] = mapped_column(primary_key=True)
     failed_at: Mapped[datetime]
     error: Mapped[str]
+
+
+class ConversationRow(Base):
+    """One thing said in an agent's conversation; what is written once stays."""
+
+    __tablename__ = "conversation_entries"
+
+    execution_id: Mapped[str] = mapped_column(ForeignKey("workflow_executions.id", ondelete=CASCADE), primary_key=True)
+    agent: Mapped[str] = mapped_column(primary_key=True)
+    run_index: Mapped[int] = mapped_column(primary_key=True)
+    item: Mapped[int] = mapped_column(primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    body: Mapped[str]
+
+
+class HumanTaskRow(Base):
+    """Something that a run asks people; `subject` is the JSON of what they decide about."""
+
+    __tablename__ = "human_tasks"
+    __table_args__ = (
+        Index("ix_human_tasks_execution_id", "execution_id"),
+        Index("ix_human_tasks_listed", "workspace", "created_at", "id"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    workspace: Mapped[str]
+    execution_id: Mapped[str] = mapped_column(ForeignKey("workflow_executions.id", ondelete=CASCADE))
+    node: Mapped[str]
+    title: Mapped[str]
+    message: Mapped[str] = mapped_column(server_default="")
+    subject: Mapped[str | None]
+    options: Mapped[list[str]] = mapped_column(server_default=text("'{}'"))
+    assignees: Mapped[list[str]] = mapped_column(server_default=text("'{}'"))
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    decision: Mapped[str | None]
+    answered_by: Mapped[str] = mapped_column(server_default="")
+    answered_at: Mapped[datetime | None]
+    fields: Mapped[str | None]
+    comment: Mapped[str] = mapped_column(server_default="")
 
 
 class CheckpointRow(Base):
@@ -221,16 +263,18 @@ class PayloadLinkRow(Base):
 
 
 class IntegrationRow(Base):
-    """A stored connection to a third party; its secret is sealed by the application."""
+    """A stored connection to a third party. What counts is sealed; hosts and fields beside it are to be shown."""
 
     __tablename__ = "integrations"
+    __table_args__ = (Index("ix_integrations_workspace", "workspace", "created_at", "id"),)
 
     id: Mapped[str] = mapped_column(primary_key=True)
-    user_id: Mapped[str] = mapped_column(server_default="", index=True)
+    workspace: Mapped[str] = mapped_column(server_default="default")
     name: Mapped[str]
     type: Mapped[str]
     hosts: Mapped[list[str]] = mapped_column(server_default=text("'{}'"))
-    sealed: Mapped[bytes | None]
+    shown_fields: Mapped[str] = mapped_column(server_default="{}")
+    sealed: Mapped[bytes]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
@@ -248,6 +292,18 @@ class OAuthTokenRow(Base):
     expires_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class AuthorizationRow(Base):
+    """A user's consent that was asked for and hasn't come yet: what the state of an OAuth 2 redirect stands for."""
+
+    __tablename__ = "oauth_authorizations"
+
+    state_sha256: Mapped[str] = mapped_column(primary_key=True)
+    integration_id: Mapped[str] = mapped_column(ForeignKey("integrations.id", ondelete=CASCADE), index=True)
+    redirect_uri: Mapped[str]
+    verifier: Mapped[bytes]
+    expires_at: Mapped[datetime]
 
 
 class AuditRow(Base):

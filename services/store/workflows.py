@@ -98,9 +98,10 @@ async def version_id(session: AsyncSession, workflow_id: str, version: int) -> s
     return found
 
 
-async def add_unsaved_version(session: AsyncSession, draft: Draft) -> VersionRow:
-    """Stores a definition that belongs to no workflow, for the run of a test."""
+async def add_unsaved_version(session: AsyncSession, draft: Draft, user_id: str = "") -> VersionRow:
+    """Stores a definition that belongs to no workflow, for the run of a user's test."""
     row = _version(None, 0, draft)
+    row.user_id = user_id
     session.add(row)
     await session.flush()
     return row

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from orchestrator.items import OUTPUT_LIMIT, Items
-from orchestrator.record import Status
+from orchestrator.record import Status, Usage
 from services.store import events, executions, paging, serial
 from services.store.events import Event, EventKind, News
 from services.store.tables import AttemptRow, ExecutionRow, NodeRunRow
@@ -69,6 +69,11 @@ class ExecutionReader:
         async with self._backend.database.reading() as session:
             return await executions.get(session, execution_id)
 
+    async def usage(self, execution_id: str) -> Sequence[Usage]:
+        """What the run's model calls used, summed by provider and model."""
+        async with self._backend.database.driver() as connection:
+            return await executions.usage(connection, execution_id)
+
     async def output_json(self, row: ExecutionRow) -> str:
         """The run's result: node name to a list of items' JSON; empty while there is none, or beyond 64 MiB."""
         outputs = serial.read_optional(row.outputs, dict[str, Items])
@@ -127,8 +132,11 @@ class ExecutionReader:
     ) -> AsyncIterator[tuple[Event, ExecutionRow | None]]:
         """Every event of these kinds after a sequence number, past and to come, until the run has ended."""
         sequence, patience, asked = after_sequence, _YOUNG.total_seconds(), False
-        with self._backend.listener.watch(execution_id, nodes=bool(kinds & events.OF_NODES)) as watcher:
+        nodes, progress = bool(kinds & events.OF_NODES), EventKind.NODE_PROGRESS in kinds
+        with self._backend.listener.watch(execution_id, nodes=nodes, progress=progress) as watcher:
             while True:
+                for said in watcher.heard():
+                    yield events.progress(said.node, said.run_index, said.text), None
                 news = await self._news(execution_id, sequence, kinds)
                 row, ended = news.row, Status(news.row.status).ended
                 if not asked and not ended and datetime.now(UTC) - row.started_at > _YOUNG:

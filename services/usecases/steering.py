@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
+from nodes.errors import NodeError
 from orchestrator.record import Status
 from services.errors import PreconditionFailed, precondition
 from services.store import executions
@@ -45,10 +46,17 @@ class Steering:
         return await self._recorded(execution_id, Status.RUNNING)
 
     async def delete(self, execution_id: str) -> None:
-        """Deletes a run that has ended, with its payloads."""
-        await self._reader.get(execution_id)
+        """Deletes a run that has ended, with its payloads and files."""
+        row = await self._reader.get(execution_id)
+        version = await self._backend.definitions.version(row.version_id)
         async with self._backend.database.transaction() as session:
             await executions.delete(session, execution_id)
+        files = self._backend.files.of(version.workspace, execution_id)
+        try:
+            await asyncio.to_thread(files.forget_now)
+        except NodeError as error:
+            # The record is gone, so nobody can ask again.
+            _log.warning("the run's files couldn't be deleted", execution_id=execution_id, reason=error.message)
 
     async def _steer(self, execution_id: str, verb: str, act: Callable[[str], Awaitable[None]]) -> None:
         row = await self._reader.row(execution_id)

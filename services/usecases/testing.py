@@ -25,12 +25,13 @@ _PORT_BYTES = 2 * 1024 * 1024
 
 @dataclass(frozen=True)
 class TestRequest:
-    """The node to run: of a definition as it stands in an editor, or of a stored workflow."""
+    """The node to run: of a definition as it stands in an editor (`user_id`'s), or of a stored workflow."""
 
     node: str
     input_json: str
     workflow: Workflow | None = None
     workflow_id: str = ""
+    user_id: str = ""
 
     __test__ = False
 
@@ -73,16 +74,17 @@ class Tester:
         if request.workflow is not None:
             draft = await self._draft(request.workflow, request.node, stored=False)
             async with self._backend.database.transaction() as session:
-                return (await workflows.add_unsaved_version(session, draft)).id, draft.workflow, 0
+                unsaved = await workflows.add_unsaved_version(session, draft, request.user_id)
+            return unsaved.id, draft.workflow, 0
         async with self._backend.database.reading() as session:
-            latest = await workflows.version_id(session, request.workflow_id, 0)
-        version = await self._backend.definitions.version(latest)
+            row = await workflows.get(session, request.workflow_id)
+        version = await self._backend.definitions.version(row.version_id)
         if version.plan is not None:
             _require_node(version.workflow, request.node)
-            return latest, version.workflow, version.version
+            return row.version_id, version.workflow, version.version
         draft = await self._draft(version.workflow, request.node, stored=True)
         async with self._backend.database.transaction() as session:
-            unsaved = await workflows.add_unsaved_version(session, draft)
+            unsaved = await workflows.add_unsaved_version(session, draft, row.user_id)
         return unsaved.id, draft.workflow, version.version
 
     async def _draft(self, workflow: Workflow, name: str, *, stored: bool) -> workflows.Draft:

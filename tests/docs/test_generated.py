@@ -20,7 +20,7 @@ from nodes.resources import Resources
 from nodes.sandbox.sandbox import Sandbox
 from orchestrator.compiler import compile_plan
 from orchestrator.model import Node, NodeType, Workflow
-from services.store.integrations import Integrations
+from tests.temporal.harness import NoCredentials
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 NOTES: dict[str, dict[str, dict[str, Any]]] = tomllib.loads(generate.NOTES.read_text(encoding="utf-8"))
@@ -39,7 +39,7 @@ def catalogue() -> Catalogue:
 
 @pytest.fixture(scope="module")
 async def resources() -> AsyncIterator[Resources]:
-    found = Resources(Egress(), Sandbox(processes=1), Expressions(processes=1), FileStore(""), Integrations())
+    found = Resources(Egress(), Sandbox(processes=1), Expressions(processes=1), FileStore(""), NoCredentials())
     yield found
     await found.close()
 

@@ -51,9 +51,10 @@ def execute(catalogue: Catalogue, make_node: Callable[..., Node]) -> Run:
         *inputs: Sequence[dict[str, Any]],
         resources: Any = None,
         logs: list[str] | None = None,
+        credentials: dict[str, str] | None = None,
         **fields: Any,
     ) -> Returned:
-        node = make_node(kind, parameters)
+        node = make_node(kind, parameters).model_copy(update={"credentials": credentials or {}})
         executor = catalogue.find(node)
         assert executor is not None
         items = [[item if "json" in item else {"json": item} for item in port] for port in inputs]
@@ -63,6 +64,7 @@ def execute(catalogue: Catalogue, make_node: Callable[..., Node]) -> Run:
             inputs=cast(Any, items),
             resources=cast(Resources, resources),
             now=NOW,
+            slots=executor.credentials,
             resolved=parameters,
             logs=[] if logs is None else logs,
             **fields,

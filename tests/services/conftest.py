@@ -53,6 +53,9 @@ def draft(data: dict[str, Any]) -> workflows.Draft:
     return workflows.Draft(workflow, [], compile_plan(workflow, get_node_executor_factory().catalogue))
 
 
+SECRET_KEY = "k1:" + "A" * 43 + "="
+
+
 @dataclass
 class Store:
     """A database with one workflow."""
@@ -146,5 +149,12 @@ def settings_for() -> Callable[..., Settings]:
 
 def api_settings(url: str, **changes: Any) -> Settings:
     """Settings for a server on a free port."""
-    values = {"database_url": url, "grpc_host": "127.0.0.1", "grpc_port": 0, "orchestrator_shutdown_seconds": 2}
+    values = {
+        "database_url": url,
+        "grpc_host": "127.0.0.1",
+        "grpc_port": 0,
+        "secret_key": SECRET_KEY,
+        "orchestrator_egress_allow": "127.0.0.1",
+        "orchestrator_shutdown_seconds": 2,
+    }
     return Settings(**(values | changes))

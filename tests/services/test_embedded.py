@@ -106,7 +106,8 @@ async def test_starts_after_its_process_was_killed(data_folder: Path) -> None:
     await parent.wait()
     server = EmbeddedPostgres(data_folder)
     assert await _answer(await server.start(), "SELECT 1") == 1
-    assert not orphan.is_running()
+    # Its parent is dead; whoever takes its place may not have buried it yet.
+    assert not orphan.is_running() or orphan.status() == psutil.STATUS_ZOMBIE
     await server.stop()
 
 

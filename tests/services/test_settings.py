@@ -27,6 +27,7 @@ def _clean(monkeypatch: pytest.MonkeyPatch) -> None:
         ("OPENAI_API_KEY", "sk-1", "sk-1"),
         ("JWT_EXPIRE_MINUTES", "5", 5),
         ("JWT_ALGORITHM", "", "HS256"),
+        ("ORCHESTRATOR_EGRESS_ALLOW", "10.0.0.0/8:443,*.corp", "10.0.0.0/8:443,*.corp"),
     ],
 )
 def test_read(monkeypatch: pytest.MonkeyPatch, name: str, value: str, expected: object) -> None:
@@ -44,8 +45,10 @@ def test_read(monkeypatch: pytest.MonkeyPatch, name: str, value: str, expected: 
         ("LOG_FORMAT", "xml", True),
         ("DATABASE_POOL_SIZE", "0", True),
         ("DATABASE_ECHO", "perhaps", True),
+        ("ORCHESTRATOR_EGRESS_ALLOW", "10.0.0.0/40", True),
         ("DATABASE_URL", "mysql://root:hunter2@h/d", False),
         ("DATABASE_URL", "hunter2", False),
+        ("SECRET_KEY", "hunter2", False),
     ],
 )
 def test_bad(monkeypatch: pytest.MonkeyPatch, name: str, value: str, shown: bool) -> None:
@@ -65,5 +68,5 @@ def test_every_bad_one_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_secrets_are_not_printed() -> None:
-    settings = load_settings(database_url="postgresql://u:hunter2@h/d", secret_key="hunter2")
+    settings = load_settings(database_url="postgresql://u:hunter2@h/d", secret_key="hunter2-hunter2-hunter2")
     assert "hunter2" not in repr(settings)

@@ -81,10 +81,10 @@ class Parse(Converting):
         if self.into is not None:
             return [with_json(item, put(item["json"], self.into, value))]
         if isinstance(value, dict):
-            return [{"json": value}]
+            return [with_json(item, value)]
         if isinstance(value, list) and all(isinstance(entry, dict) for entry in value):
-            return [{"json": entry} for entry in value]
-        return [{"json": {"data": value}}]
+            return [with_json(item, entry) for entry in value]
+        return [with_json(item, {"data": value})]
 
     def _read(self, text: str) -> Any:
         match self.format:

@@ -85,9 +85,9 @@ class SplitOut(Operation):
 
     def apply(self, items: Sequence[Item]) -> list[Item]:
         """The entries of each item's list; none where the list is null."""
-        return [split for item in items for split in self._split(item["json"])]
+        return [with_json(item, split) for item in items for split in self._split(item["json"])]
 
-    def _split(self, data: dict[str, Any]) -> list[Item]:
+    def _split(self, data: dict[str, Any]) -> list[dict[str, Any]]:
         entries = require(data, self.field, "field")
         if not isinstance(entries, list | None):
             raise PermanentError(
@@ -95,7 +95,7 @@ class SplitOut(Operation):
                 code="INVALID_FIELD",
             )
         others = drop(data, self.field) if self.keep_others else {}
-        return [{"json": {**others, **self._item(entry)}} for entry in entries or ()]
+        return [{**others, **self._item(entry)} for entry in entries or ()]
 
     def _item(self, entry: Any) -> dict[str, Any]:
         return entry if isinstance(entry, dict) else {last_step(self.field): entry}
@@ -118,6 +118,6 @@ class Map(Operation):
     )
 
     def apply(self, items: Sequence[Item]) -> list[Item]:
-        """The objects that the expression gave."""
+        """The objects that the expression gave, each with the item's files."""
         objects = [self.expression] if isinstance(self.expression, dict) else self.expression
-        return [{"json": data} for data in objects]
+        return [with_json(item, data) for item in items for data in objects]

@@ -1,6 +1,7 @@
 import datetime
 
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from workflow_engine.v1 import ai_system_pb2 as _ai_system_pb2
 from workflow_engine.v1 import workflow_pb2 as _workflow_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -51,6 +52,7 @@ class EventType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     NODE_STARTED: _ClassVar[EventType]
     NODE_WAITS: _ClassVar[EventType]
     NODE_FINISHED: _ClassVar[EventType]
+    NODE_PROGRESS: _ClassVar[EventType]
 EXECUTION_MODE_UNSPECIFIED: ExecutionMode
 MANUAL: ExecutionMode
 TRIGGER: ExecutionMode
@@ -80,6 +82,7 @@ EXECUTION_FINISHED: EventType
 NODE_STARTED: EventType
 NODE_WAITS: EventType
 NODE_FINISHED: EventType
+NODE_PROGRESS: EventType
 
 class Items(_message.Message):
     __slots__ = ("json",)
@@ -116,7 +119,7 @@ class ExecutionError(_message.Message):
     def __init__(self, code: _Optional[str] = ..., node: _Optional[str] = ..., message: _Optional[str] = ..., hint: _Optional[str] = ..., item: _Optional[int] = ..., attempt: _Optional[int] = ...) -> None: ...
 
 class Execution(_message.Message):
-    __slots__ = ("execution_id", "workflow_id", "workflow_name", "version", "mode", "status", "trigger", "error", "started_at", "finished_at", "parent_execution_id", "output_json", "last_sequence")
+    __slots__ = ("execution_id", "workflow_id", "workflow_name", "version", "mode", "status", "trigger", "error", "started_at", "finished_at", "parent_execution_id", "output_json", "last_sequence", "usage")
     EXECUTION_ID_FIELD_NUMBER: _ClassVar[int]
     WORKFLOW_ID_FIELD_NUMBER: _ClassVar[int]
     WORKFLOW_NAME_FIELD_NUMBER: _ClassVar[int]
@@ -130,6 +133,7 @@ class Execution(_message.Message):
     PARENT_EXECUTION_ID_FIELD_NUMBER: _ClassVar[int]
     OUTPUT_JSON_FIELD_NUMBER: _ClassVar[int]
     LAST_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    USAGE_FIELD_NUMBER: _ClassVar[int]
     execution_id: str
     workflow_id: str
     workflow_name: str
@@ -143,7 +147,8 @@ class Execution(_message.Message):
     parent_execution_id: str
     output_json: str
     last_sequence: int
-    def __init__(self, execution_id: _Optional[str] = ..., workflow_id: _Optional[str] = ..., workflow_name: _Optional[str] = ..., version: _Optional[int] = ..., mode: _Optional[_Union[ExecutionMode, str]] = ..., status: _Optional[_Union[ExecutionStatus, str]] = ..., trigger: _Optional[str] = ..., error: _Optional[_Union[ExecutionError, _Mapping]] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., finished_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., parent_execution_id: _Optional[str] = ..., output_json: _Optional[str] = ..., last_sequence: _Optional[int] = ...) -> None: ...
+    usage: _containers.RepeatedCompositeFieldContainer[_ai_system_pb2.ModelUsage]
+    def __init__(self, execution_id: _Optional[str] = ..., workflow_id: _Optional[str] = ..., workflow_name: _Optional[str] = ..., version: _Optional[int] = ..., mode: _Optional[_Union[ExecutionMode, str]] = ..., status: _Optional[_Union[ExecutionStatus, str]] = ..., trigger: _Optional[str] = ..., error: _Optional[_Union[ExecutionError, _Mapping]] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., finished_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., parent_execution_id: _Optional[str] = ..., output_json: _Optional[str] = ..., last_sequence: _Optional[int] = ..., usage: _Optional[_Iterable[_Union[_ai_system_pb2.ModelUsage, _Mapping]]] = ...) -> None: ...
 
 class Attempt(_message.Message):
     __slots__ = ("attempt", "failed_at", "error")
@@ -156,7 +161,7 @@ class Attempt(_message.Message):
     def __init__(self, attempt: _Optional[int] = ..., failed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., error: _Optional[_Union[ExecutionError, _Mapping]] = ...) -> None: ...
 
 class NodeRun(_message.Message):
-    __slots__ = ("node", "run_index", "status", "attempt", "started_at", "finished_at", "inputs", "outputs", "error", "failed_attempts", "logs", "reused")
+    __slots__ = ("node", "run_index", "status", "attempt", "started_at", "finished_at", "inputs", "outputs", "error", "failed_attempts", "logs", "reused", "parent", "usage")
     NODE_FIELD_NUMBER: _ClassVar[int]
     RUN_INDEX_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
@@ -169,6 +174,8 @@ class NodeRun(_message.Message):
     FAILED_ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
     LOGS_FIELD_NUMBER: _ClassVar[int]
     REUSED_FIELD_NUMBER: _ClassVar[int]
+    PARENT_FIELD_NUMBER: _ClassVar[int]
+    USAGE_FIELD_NUMBER: _ClassVar[int]
     node: str
     run_index: int
     status: NodeRunStatus
@@ -181,21 +188,25 @@ class NodeRun(_message.Message):
     failed_attempts: _containers.RepeatedCompositeFieldContainer[Attempt]
     logs: _containers.RepeatedScalarFieldContainer[str]
     reused: bool
-    def __init__(self, node: _Optional[str] = ..., run_index: _Optional[int] = ..., status: _Optional[_Union[NodeRunStatus, str]] = ..., attempt: _Optional[int] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., finished_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., inputs: _Optional[_Iterable[_Union[PortItems, _Mapping]]] = ..., outputs: _Optional[_Iterable[_Union[PortItems, _Mapping]]] = ..., error: _Optional[_Union[ExecutionError, _Mapping]] = ..., failed_attempts: _Optional[_Iterable[_Union[Attempt, _Mapping]]] = ..., logs: _Optional[_Iterable[str]] = ..., reused: _Optional[bool] = ...) -> None: ...
+    parent: str
+    usage: _ai_system_pb2.ModelUsage
+    def __init__(self, node: _Optional[str] = ..., run_index: _Optional[int] = ..., status: _Optional[_Union[NodeRunStatus, str]] = ..., attempt: _Optional[int] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., finished_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., inputs: _Optional[_Iterable[_Union[PortItems, _Mapping]]] = ..., outputs: _Optional[_Iterable[_Union[PortItems, _Mapping]]] = ..., error: _Optional[_Union[ExecutionError, _Mapping]] = ..., failed_attempts: _Optional[_Iterable[_Union[Attempt, _Mapping]]] = ..., logs: _Optional[_Iterable[str]] = ..., reused: _Optional[bool] = ..., parent: _Optional[str] = ..., usage: _Optional[_Union[_ai_system_pb2.ModelUsage, _Mapping]] = ...) -> None: ...
 
 class ExecutionEvent(_message.Message):
-    __slots__ = ("sequence", "type", "at", "node_run", "execution")
+    __slots__ = ("sequence", "type", "at", "node_run", "execution", "text")
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     TYPE_FIELD_NUMBER: _ClassVar[int]
     AT_FIELD_NUMBER: _ClassVar[int]
     NODE_RUN_FIELD_NUMBER: _ClassVar[int]
     EXECUTION_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
     sequence: int
     type: EventType
     at: _timestamp_pb2.Timestamp
     node_run: NodeRun
     execution: Execution
-    def __init__(self, sequence: _Optional[int] = ..., type: _Optional[_Union[EventType, str]] = ..., at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., node_run: _Optional[_Union[NodeRun, _Mapping]] = ..., execution: _Optional[_Union[Execution, _Mapping]] = ...) -> None: ...
+    text: str
+    def __init__(self, sequence: _Optional[int] = ..., type: _Optional[_Union[EventType, str]] = ..., at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., node_run: _Optional[_Union[NodeRun, _Mapping]] = ..., execution: _Optional[_Union[Execution, _Mapping]] = ..., text: _Optional[str] = ...) -> None: ...
 
 class ExecuteWorkflowRequest(_message.Message):
     __slots__ = ("workflow_id", "mode", "input", "trigger", "request_id", "version", "user_id")
@@ -369,16 +380,18 @@ class RetryExecutionResponse(_message.Message):
     def __init__(self, execution_id: _Optional[str] = ...) -> None: ...
 
 class TestNodeRequest(_message.Message):
-    __slots__ = ("workflow", "workflow_id", "node", "input")
+    __slots__ = ("workflow", "workflow_id", "node", "input", "user_id")
     WORKFLOW_FIELD_NUMBER: _ClassVar[int]
     WORKFLOW_ID_FIELD_NUMBER: _ClassVar[int]
     NODE_FIELD_NUMBER: _ClassVar[int]
     INPUT_FIELD_NUMBER: _ClassVar[int]
+    USER_ID_FIELD_NUMBER: _ClassVar[int]
     workflow: _workflow_pb2.Workflow
     workflow_id: str
     node: str
     input: Items
-    def __init__(self, workflow: _Optional[_Union[_workflow_pb2.Workflow, _Mapping]] = ..., workflow_id: _Optional[str] = ..., node: _Optional[str] = ..., input: _Optional[_Union[Items, _Mapping]] = ...) -> None: ...
+    user_id: str
+    def __init__(self, workflow: _Optional[_Union[_workflow_pb2.Workflow, _Mapping]] = ..., workflow_id: _Optional[str] = ..., node: _Optional[str] = ..., input: _Optional[_Union[Items, _Mapping]] = ..., user_id: _Optional[str] = ...) -> None: ...
 
 class TestNodeResponse(_message.Message):
     __slots__ = ("node_run",)

@@ -4,6 +4,7 @@ import grpc
 import warnings
 
 from workflow_engine.v1 import execution_pb2 as workflow__engine_dot_v1_dot_execution__pb2
+from workflow_engine.v1 import node_type_pb2 as workflow__engine_dot_v1_dot_node__type__pb2
 from workflow_engine.v1 import workflow_service_pb2 as workflow__engine_dot_v1_dot_workflow__service__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
@@ -134,6 +135,11 @@ class WorkflowServiceStub:
                 request_serializer=workflow__engine_dot_v1_dot_execution__pb2.TestNodeRequest.SerializeToString,
                 response_deserializer=workflow__engine_dot_v1_dot_execution__pb2.TestNodeResponse.FromString,
                 _registered_method=True)
+        self.ListNodeTypes = channel.unary_unary(
+                '/workflow_engine.v1.WorkflowService/ListNodeTypes',
+                request_serializer=workflow__engine_dot_v1_dot_node__type__pb2.ListNodeTypesRequest.SerializeToString,
+                response_deserializer=workflow__engine_dot_v1_dot_node__type__pb2.ListNodeTypesResponse.FromString,
+                _registered_method=True)
 
 
 class WorkflowServiceServicer:
@@ -258,6 +264,13 @@ class WorkflowServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListNodeTypes(self, request, context):
+        """Every node that workflows can have, with a schema of its parameters.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_WorkflowServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -355,6 +368,11 @@ def add_WorkflowServiceServicer_to_server(servicer, server):
                     servicer.TestNode,
                     request_deserializer=workflow__engine_dot_v1_dot_execution__pb2.TestNodeRequest.FromString,
                     response_serializer=workflow__engine_dot_v1_dot_execution__pb2.TestNodeResponse.SerializeToString,
+            ),
+            'ListNodeTypes': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListNodeTypes,
+                    request_deserializer=workflow__engine_dot_v1_dot_node__type__pb2.ListNodeTypesRequest.FromString,
+                    response_serializer=workflow__engine_dot_v1_dot_node__type__pb2.ListNodeTypesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -874,6 +892,33 @@ class WorkflowService:
             '/workflow_engine.v1.WorkflowService/TestNode',
             workflow__engine_dot_v1_dot_execution__pb2.TestNodeRequest.SerializeToString,
             workflow__engine_dot_v1_dot_execution__pb2.TestNodeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListNodeTypes(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/workflow_engine.v1.WorkflowService/ListNodeTypes',
+            workflow__engine_dot_v1_dot_node__type__pb2.ListNodeTypesRequest.SerializeToString,
+            workflow__engine_dot_v1_dot_node__type__pb2.ListNodeTypesResponse.FromString,
             options,
             channel_credentials,
             insecure,

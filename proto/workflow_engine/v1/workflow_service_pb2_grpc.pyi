@@ -6,6 +6,7 @@ The service that clients call."""
 from collections import abc as _abc
 from grpc import aio as _aio
 from workflow_engine.v1 import execution_pb2 as _execution_pb2
+from workflow_engine.v1 import node_type_pb2 as _node_type_pb2
 from workflow_engine.v1 import workflow_service_pb2 as _workflow_service_pb2
 import abc as _abc_1
 import grpc as _grpc
@@ -58,6 +59,8 @@ class WorkflowServiceStub:
     RetryExecution: _grpc.UnaryUnaryMultiCallable[_execution_pb2.RetryExecutionRequest, _execution_pb2.RetryExecutionResponse]
     DeleteExecution: _grpc.UnaryUnaryMultiCallable[_workflow_service_pb2.DeleteExecutionRequest, _workflow_service_pb2.DeleteExecutionResponse]
     TestNode: _grpc.UnaryUnaryMultiCallable[_execution_pb2.TestNodeRequest, _execution_pb2.TestNodeResponse]
+    ListNodeTypes: _grpc.UnaryUnaryMultiCallable[_node_type_pb2.ListNodeTypesRequest, _node_type_pb2.ListNodeTypesResponse]
+    """Every node that workflows can have, with a schema of its parameters."""
 
 @_typing.type_check_only
 class WorkflowServiceAsyncStub(WorkflowServiceStub):
@@ -88,6 +91,8 @@ class WorkflowServiceAsyncStub(WorkflowServiceStub):
     RetryExecution: _aio.UnaryUnaryMultiCallable[_execution_pb2.RetryExecutionRequest, _execution_pb2.RetryExecutionResponse]  # type: ignore[assignment]
     DeleteExecution: _aio.UnaryUnaryMultiCallable[_workflow_service_pb2.DeleteExecutionRequest, _workflow_service_pb2.DeleteExecutionResponse]  # type: ignore[assignment]
     TestNode: _aio.UnaryUnaryMultiCallable[_execution_pb2.TestNodeRequest, _execution_pb2.TestNodeResponse]  # type: ignore[assignment]
+    ListNodeTypes: _aio.UnaryUnaryMultiCallable[_node_type_pb2.ListNodeTypesRequest, _node_type_pb2.ListNodeTypesResponse]  # type: ignore[assignment]
+    """Every node that workflows can have, with a schema of its parameters."""
 
 class WorkflowServiceServicer(metaclass=_abc_1.ABCMeta):
     """Workflows, their runs and their validation.
@@ -229,5 +234,13 @@ class WorkflowServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _execution_pb2.TestNodeRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_execution_pb2.TestNodeResponse, _abc.Awaitable[_execution_pb2.TestNodeResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def ListNodeTypes(
+        self,
+        request: _node_type_pb2.ListNodeTypesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_node_type_pb2.ListNodeTypesResponse, _abc.Awaitable[_node_type_pb2.ListNodeTypesResponse]]:
+        """Every node that workflows can have, with a schema of its parameters."""
 
 def add_WorkflowServiceServicer_to_server(servicer: WorkflowServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -159,6 +159,7 @@ def test_validation(problems: Callable[..., Any], parameters: dict[str, Any], co
 
 async def test_files_stay(execute: Run) -> None:
     item = {"json": {"data": "1"}, "files": {"f": {}}}
-    for parameters in (parse("json", into="x"), render("json", field="data"), render("json", each_item=True)):
+    given = [parse("json", into="x"), parse("json"), render("json", field="data"), render("json", each_item=True)]
+    for parameters in given:
         output = await execute(KIND, parameters, [item])
         assert output.ports["main"][0]["files"] == {"f": {}}

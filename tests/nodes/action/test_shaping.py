@@ -81,10 +81,12 @@ async def test_refusals(execute: Run, parameters: dict[str, Any], item: Any, cod
         {"operation": "set", "fields": {"v": 1}},
         {"operation": "rename", "fields": {"a": "b"}},
         {"operation": "remove", "fields": ["a"]},
+        {"operation": "split_out", "field": "list"},
+        {"operation": "map", "expression": [{"b": 1}, {"b": 2}]},
     ],
 )
 async def test_files_stay(execute: Run, parameters: dict[str, Any]) -> None:
-    item = {"json": {"a": 1}, "files": {"f": {"name": "x"}}}
+    item = {"json": {"a": 1, "list": [{"b": 1}, {"b": 2}]}, "files": {"f": {"name": "x"}}}
     output = await execute(KIND, parameters, [item])
-    assert output.ports["main"][0]["files"] == {"f": {"name": "x"}}
-    assert item["json"] == {"a": 1}
+    assert [item["files"] for item in output.ports["main"]] == [{"f": {"name": "x"}}] * len(output.ports["main"])
+    assert item["json"] == {"a": 1, "list": [{"b": 1}, {"b": 2}]}

@@ -129,7 +129,7 @@ async def test_errors(sandbox: Sandbox, language: Language, code: str, line: int
         ("python", "x = []\nfor _ in range(100000): x = [x]\nreturn x", "depth"),
         ("python", "while True: print('A' * 100000)", "output"),
         ("javascript", "while (true);", "time"),
-        ("javascript", "const f = () => Promise.resolve().then(f); return f()", "time"),
+        ("javascript", "const f = () => { Promise.resolve().then(f) }; f(); return new Promise(() => {})", "time"),
         ("javascript", "return new Proxy({}, {ownKeys() { while (true); }})", "time"),
         ("javascript", "const x = []; for (;;) x.push('y'.repeat(1e6) + x.length)", "memory"),
         ("javascript", "const f = () => f() + 1; return f()", "depth"),

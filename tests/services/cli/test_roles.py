@@ -59,7 +59,7 @@ def test_server_and_worker_run_a_workflow_together_and_stop_when_told(
     start: Start, environment: dict[str, str], cli_at: Any, write: Callable[..., Path]
 ) -> None:
     address = f"127.0.0.1:{environment['GRPC_PORT']}"
-    roles = [start("serve"), start("worker", "--queues", environment["ORCHESTRATOR_TASK_QUEUE"])]
+    roles = [start("serve"), start("worker", "--queues", "default,code")]
     wait_until_serving(address)
     assert cli_at(address).json("run", write("w"))["status"] == "COMPLETED"
     for role in roles:

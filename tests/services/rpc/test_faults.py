@@ -18,6 +18,7 @@ from workflow_engine.v1 import workflow_service_pb2 as pb
 from workflow_engine.v1.workflow_service_pb2_grpc import WorkflowServiceStub
 
 from nodes.factory import get_node_executor_factory
+from nodes.http.egress import Egress
 from orchestrator.errors import Problem, RunError
 from orchestrator.model import Workflow
 from orchestrator.record import NodeRecord, NodeStatus, Status
@@ -25,6 +26,7 @@ from orchestrator.start import RunStart
 from services.rpc.server import WORKFLOW_SERVICE, GrpcServer, PortTakenError
 from services.store import recording
 from services.store.definitions import Definitions
+from services.store.integrations_opening import Integrations
 from services.store.listen import Listener
 from services.usecases.backend import Backend
 from temporal.client import Ended, RunNotFoundError
@@ -90,6 +92,7 @@ def backend(store: Store, runs: FaultyRuns) -> Backend:
         validate,
         runs,
         Listener(store.database.url),
+        Integrations(store.database, None, Egress()),
     )
 
 
