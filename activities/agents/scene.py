@@ -4,13 +4,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from nodes.ai_agent.agent import Agent
-
 from activities.agents.transcript import Transcript
 from activities.calling import Calls, scope_of
 from activities.data import Data
 from activities.invoke import Call
 from activities.ports import Executions, People, Transcripts
+from nodes.ai_agent.agent import Agent
 from nodes.base import Item, NodeExecutionContext
 from nodes.expression.errors import ExpressionError
 from orchestrator.errors import RunError

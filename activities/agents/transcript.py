@@ -4,12 +4,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeVar
 
-from nodes.ai_agent.tools import Offer
-from nodes.models.chat import Message
 from pydantic import ConfigDict, Field, TypeAdapter
 
 from activities.ports import Transcripts
+from nodes.ai_agent.tools import Offer
 from nodes.equipment import Document
+from nodes.models.chat import Message
 from orchestrator.messages import AgentTask
 from orchestrator.record import Usage
 
