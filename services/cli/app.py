@@ -54,6 +54,18 @@ def validate(file: File, as_json: AsJson = False) -> None:
     perform(work(file, as_json), as_json=as_json)
 
 
+@app.command(name="eval")
+def evaluate(
+    dataset: Annotated[Path, typer.Argument(metavar="DATASET", help="A workflow and its cases, as JSON.")],
+    at_once: Annotated[int, typer.Option(min=1, max=100, help="How many cases run at a time.")] = 4,
+    as_json: AsJson = False,
+) -> None:
+    """Run a workflow over cases and report how many pass. Exit code 0: enough of them, 1: too few, 2: invalid."""
+    from services.cli.evaluate import evaluate as work
+
+    perform(work(dataset, at_once, as_json), as_json=as_json)
+
+
 @app.command()
 def dev(
     data: Annotated[Path, typer.Option(help="Where the data is kept.")] = Path(".data"),

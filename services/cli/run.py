@@ -34,7 +34,7 @@ async def run(file: Path, argument: str | None, trigger: str, as_json: bool) -> 
     workflow = read_workflow(file)
     input_json = read_input(argument)
     definition = to_wire(workflow)
-    async with _server(workflow) as stub:
+    async with server_for(workflow) as stub:
         stored = await store(stub, definition)
         request = execution_pb2.ExecuteWorkflowRequest(
             workflow_id=stored.id,
@@ -44,7 +44,7 @@ async def run(file: Path, argument: str | None, trigger: str, as_json: bool) -> 
             trigger=trigger,
             request_id=str(uuid.uuid4()),
         )
-        started = await _start(stub, request)
+        started = await start(stub, request)
         progress = await follow(stub, started.execution_id, workflow.name)
         found = await stub.GetExecution(
             execution_pb2.GetExecutionRequest(execution_id=started.execution_id), timeout=TIMEOUT
@@ -54,7 +54,7 @@ async def run(file: Path, argument: str | None, trigger: str, as_json: bool) -> 
     return Exit.OK if found.execution.status == execution_pb2.COMPLETED else Exit.FAILED
 
 
-async def _start(stub: "Stub", request: execution_pb2.ExecuteWorkflowRequest) -> execution_pb2.ExecuteWorkflowResponse:
+async def start(stub: "Stub", request: execution_pb2.ExecuteWorkflowRequest) -> execution_pb2.ExecuteWorkflowResponse:
     """Starts the run; what the stored workflow doesn't allow (no such trigger, say) makes it invalid."""
     try:
         return await stub.ExecuteWorkflow(request, timeout=TIMEOUT)
@@ -66,7 +66,7 @@ async def _start(stub: "Stub", request: execution_pb2.ExecuteWorkflowRequest) ->
 
 
 @asynccontextmanager
-async def _server(workflow: Workflow) -> "AsyncIterator[Stub]":
+async def server_for(workflow: Workflow) -> "AsyncIterator[Stub]":
     """The server that the environment names, or one of our own for the time of the run."""
     target = os.environ.get(ADDRESS, "").strip()
     if target:

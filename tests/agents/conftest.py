@@ -48,6 +48,7 @@ class Agents:
     people: Any
     client: Client
     parts: wiring.Parts
+    address: str
 
     async def start(self, definition: Json, given: Any) -> str:
         """The id of a run just begun."""
@@ -91,7 +92,9 @@ async def agents(module_postgres_url: str, temporal_client: Client) -> AsyncIter
     await worker.start()
     await server.start()
     async with grpc.aio.insecure_channel(server.address) as channel:
-        yield Agents(WorkflowServiceStub(channel), HumanTaskServiceStub(channel), temporal_client, parts)
+        yield Agents(
+            WorkflowServiceStub(channel), HumanTaskServiceStub(channel), temporal_client, parts, server.address
+        )
     await server.stop()
     await worker.stop()
     await parts.close()
