@@ -28,6 +28,9 @@ ORDERS = [
     {"id": "A-5", "total": 1300},
 ]
 SOLD_OUT = "A-3"
+WITH_A_KEY = "What is on my calendar today?"
+# The model without a key has no mind of its own: each line says what it does in a turn.
+WITHOUT_A_KEY = "call list {}\nsay I asked the calendar, and it said: {result}"
 
 
 class Shop(BaseHTTPRequestHandler):
@@ -69,7 +72,23 @@ def shop() -> Iterator[str]:
 
 
 @contextmanager
-def orchestrator() -> Iterator[dict[str, str]]:
+def model() -> Iterator[dict[str, str]]:
+    """Where agents find a model: OpenAI's, if there is a key, else one that does as the prompt says."""
+    if os.environ.get("OPENAI_API_KEY"):
+        yield {}
+        return
+    command = [sys.executable, "-m", "tests.model_server"]
+    with subprocess.Popen(command, cwd=EXAMPLES.parent, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        try:
+            yield {"OPENAI_API_KEY": "any", "OPENAI_BASE_URL": f"{process.stdout.readline().strip()}/v1"}
+        finally:
+            process.terminate()
+            process.communicate()
+
+
+@contextmanager
+def orchestrator(settings: dict[str, str]) -> Iterator[dict[str, str]]:
     """The addresses of everything; started here unless the environment names a server."""
     if os.environ.get("ORCHESTRATOR_ADDRESS"):
         yield {"API": os.environ["ORCHESTRATOR_ADDRESS"]}
@@ -77,8 +96,8 @@ def orchestrator() -> Iterator[dict[str, str]]:
     say("Starting PostgreSQL, Temporal, the API and a worker")
     DATA.mkdir(exist_ok=True)
     command = [ORCHESTRATOR, "dev", "--data", str(DATA), "--grpc-port", "0"]
-    # The shop is on this machine, where nodes may call nothing unless they are allowed to.
-    environment = os.environ | {"ORCHESTRATOR_EGRESS_ALLOW": "127.0.0.1"}
+    # The shop and the model are on this machine, where nodes may call nothing unless they are allowed to.
+    environment = os.environ | {"ORCHESTRATOR_EGRESS_ALLOW": "127.0.0.1"} | settings
     with (
         LOG.open("w") as log,
         subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=log, text=True) as process,
@@ -121,9 +140,11 @@ def say(text: str) -> None:
 def main() -> None:
     """The whole demonstration."""
     began = time.monotonic()
-    with shop() as shop_url, orchestrator() as where:
+    with shop() as shop_url, model() as settings, orchestrator(settings) as where:
         address = where["API"]
         run("secretary.json", {"message": "Please book a meeting with Ann tomorrow"}, address)
+        prompt = WITH_A_KEY if os.environ.get("OPENAI_API_KEY") else WITHOUT_A_KEY
+        run("ai_secretary.json", {"message": prompt}, address)
         run("orders.json", {"shop": shop_url, "orders": ORDERS}, address)
         say("What the shop saw: each order's first call was refused, so the engine tried again")
         for order, calls in sorted(Shop.calls.items()):

@@ -17,6 +17,8 @@ from tests.agents.conftest import Agents, Json
 from tests.agents.scripted import Reply, Request, ScriptedModel, last, told, tools
 from tests.graphs import node, sets, trigger, workflow
 
+ROOT = Path(__file__).parents[2]
+
 
 def agent(model: ScriptedModel, name: str = "Agent", subtype: str = "ROUTER_AGENT", **parameters: Any) -> Json:
     return node(name, "AI_AGENT_NODE", subtype, {"model_name": "m", "base_url": model.url, **parameters})
@@ -48,7 +50,7 @@ async def test_the_secretary_as_it_was_first_written(agents: Agents, model: Scri
         return f"I tried: {said[0]}" if said else [("list", {})]
 
     model.reply = reply
-    definition = json.loads((Path(__file__).parent / "secretary.json").read_text())
+    definition = json.loads((ROOT / "examples" / "ai_secretary.json").read_text())
     ended = await agents.run(definition, {"message": "what is on today?"})
     assert "智能秘书助手" in told(model.requests[0])
     assert model.requests[0]["model"] == "gpt-4"
