@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -277,6 +278,16 @@ async def test_memory_keeps_a_session(agents: Agents, model: ScriptedModel) -> N
     assert "reply to I am Ann" in told(model.requests[-1])
     await agents.run(definition, {"message": "who am I?", "session": "s2"})
     assert "I am Ann" not in told(model.requests[-1])
+
+
+async def test_words_are_passed_on_as_they_come(agents: Agents, model: ScriptedModel) -> None:
+    model.reply = lambda request: (time.sleep(1), "Good morning")[1]  # so that somebody watches by then
+    run = await agents.start(workflow("words", [trigger(), agent(model)], "Start -> Agent"), {"message": "x"})
+    watch = ex.WatchExecutionRequest(execution_id=run, types=[ex.NODE_PROGRESS, ex.EXECUTION_FINISHED])
+    events = [response.event async for response in agents.stub.WatchExecution(watch, timeout=60)]
+    said = [event for event in events if event.type == ex.NODE_PROGRESS]
+    assert "".join(event.text for event in said) == "Good morning"
+    assert {(event.node_run.node, event.sequence) for event in said} == {("Agent", 0)}
 
 
 async def task_of(agents: Agents, run: str) -> tasks.HumanTask:
