@@ -18,9 +18,9 @@ async def ask(scene: Scene, call: Call, rules: list[Any], offer: Offer, argument
     if not await _must_be_asked(call, rules, offer, arguments):
         return ""
     task = scene.task
-    # The same at every attempt, and hard to guess for whoever doesn't see the task.
-    secret = f"{task.execution_id}|{task.agent}|{task.run_index}|{task.item}|{task.turn}|{place}"
-    task_id = hashlib.sha256(secret.encode()).hexdigest()[:32]
+    # The same at every attempt. It names the task; it is no secret.
+    named = f"{task.execution_id}|{task.agent}|{task.run_index}|{task.item}|{task.turn}|{place}"
+    task_id = hashlib.sha256(named.encode()).hexdigest()[:32]
     question = Question(
         id=task_id,
         workspace=scene.calls.definition.workspace,
