@@ -19,7 +19,8 @@ def limits(pid: int) -> dict[str, str]:
 
 
 async def test_an_expression_process_is_limited() -> None:
-    expressions = Expressions(processes=1)
+    # With bubblewrap the process that we know is bwrap itself, which must start the other.
+    expressions = Expressions(processes=1, isolation="process")
     try:
         scope = Scope(items=[{"json": {"a": [1, 2]}}], now=NOW)
         text = "{{ $json.a.map((n) => n * 2).length }}"
