@@ -1,6 +1,7 @@
 """Where an agent stands: which turn comes next and which calls are unanswered, never what was said."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Literal
 
 from orchestrator.items import EMPTY, Items
@@ -31,9 +32,9 @@ class Conversation:
     """One agent at work on one prompt after the other.
 
     `agent` is the node that it began with, `speaker` the one that speaks now. `prompt` is what another agent asks, in
-    place of the parameter. `calls` are what this turn's model asked for and has no answer yet; `successor` speaks after
-    it. `outputs` collects what came of earlier prompts. `parked` waits for the run to continue as new, `waits` counts
-    the calls about which people are asked.
+    place of the parameter; work on it began at `since`. `calls` are what this turn's model asked for and has no answer
+    yet; `successor` speaks after it. `outputs` collects what came of earlier prompts. `parked` waits for the run to
+    continue as new, `waits` counts the calls about which people are asked.
     """
 
     agent: str
@@ -45,6 +46,7 @@ class Conversation:
     prompt: Items | None = None
     item: int = 0
     turn: int = 0
+    since: datetime | None = None
     calls: list[ToolRequest] = field(default_factory=list)
     successor: str = ""
     outputs: dict[str, Items] = field(default_factory=dict)

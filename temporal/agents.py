@@ -15,7 +15,7 @@ from orchestrator.commands import CallWorkflow, Converse
 from orchestrator.conversation import Conversation, ToolRequest
 from orchestrator.errors import RunError
 from orchestrator.interpreter import Interpreter
-from orchestrator.items import Items, join
+from orchestrator.items import Items, Part, join
 from orchestrator.messages import AGENT_TURN, CALL_TOOL, AgentTask, ToolResult, ToolTask, TurnResult
 from orchestrator.people import APPROVED, Answer
 from orchestrator.start import RunStart
@@ -66,13 +66,14 @@ class Agents:
     async def _talk(self, root: str, key: str, talk: Conversation, prompts: int) -> dict[str, Items] | RunError:
         talk.parked, talk.waits = False, 0
         while talk.item < prompts:
+            talk.since = talk.since or workflow.now()
             outputs = await self._prompt(root, key, talk)
             if isinstance(outputs, RunError):
                 return outputs
             for port, items in outputs.items():
                 talk.outputs[port] = join([talk.outputs.get(port, Items()), items])
             talk.item += 1
-            talk.turn, talk.speaker = 0, talk.agent
+            talk.turn, talk.speaker, talk.since = 0, talk.agent, None
         return talk.outputs
 
     async def _prompt(self, root: str, key: str, talk: Conversation) -> dict[str, Items] | RunError:
@@ -102,7 +103,8 @@ class Agents:
             refusal = _refusal(decision)
         elif request.route == "workflow":
             self.busy[root] += 1
-            outcome = await call_workflow(self.start, CallWorkflow(request.workflow_id), request.given, "main")
+            given = _given(request, decision)
+            outcome = await call_workflow(self.start, CallWorkflow(request.workflow_id), given, "main")
             self.busy[root] -= 1
             if isinstance(outcome, Failed):
                 refusal = outcome.error.message
@@ -110,7 +112,7 @@ class Agents:
                 answer = join(outcome.outputs.values())
         elif request.route == "agent":
             place = f"{key}>{request.place}"
-            said = await self._other_agent(root, place, talk, request.provider, {"main": request.given})
+            said = await self._other_agent(root, place, talk, request.provider, {"main": _given(request, decision)})
             if isinstance(said, RunError):
                 refusal = said.message
             else:
@@ -148,6 +150,7 @@ class Agents:
                 prompt=prompt,
                 item=0,
                 turn=0,
+                since=None,
                 calls=[],
                 outputs={},
             )
@@ -199,7 +202,7 @@ class Agents:
             talk.inputs,
             talk.reads,
             talk.trigger,
-            workflow.now(),
+            talk.since or workflow.now(),
             talk.prompt,
         )
 
@@ -207,6 +210,14 @@ class Agents:
         """Numbers the runs of nodes that serve others: below those that the graph's walk makes."""
         self.state.served += 1
         return -self.state.served
+
+
+def _given(request: ToolRequest, decision: Answer | None) -> Items:
+    """What another workflow or agent is to work on: the call's arguments, or those that a person put in their place."""
+    if decision is None or not decision.fields:
+        return request.given
+    text = f'[{{"json":{decision.fields}}}]'
+    return Items((Part(count=1, size=len(text), text=text),))
 
 
 def _refusal(decision: Answer) -> str:

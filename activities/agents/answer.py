@@ -42,7 +42,7 @@ class CallAnswer:
             return ToolResult()
         if self.task.answer is not None:
             items = await self.scene.data.load(self.task.answer)
-            await self._answer(call.id, _text(items))
+            await self._answer(call.id, self._note() + _text(items))
             return ToolResult()
         offer = offered(opened)[call.name]
         arguments = exact_json.loads(call.arguments or "{}")
@@ -54,9 +54,9 @@ class CallAnswer:
                 text = f"error: a person changed the arguments, and they don't fit: {'; '.join(problems)}"
                 await self._answer(call.id, text, failed=True)
                 return ToolResult()
-        return await self._run(call.id, offer.tool, arguments, changed=bool(changed))
+        return await self._run(call.id, offer.tool, arguments)
 
-    async def _run(self, call_id: str, tool: str, arguments: dict[str, Any], *, changed: bool) -> ToolResult:
+    async def _run(self, call_id: str, tool: str, arguments: dict[str, Any]) -> ToolResult:
         node = self.task.request.provider
         served = replace(await self.scene.call(node), run_index=self.scene.task.step)
         given = [await self.scene.save([{"json": arguments}])]
@@ -71,10 +71,13 @@ class CallAnswer:
         items = served.redaction.tree(items) if served.secrets else items
         outputs = {"main": await self.scene.save(items)}
         said = items[0]["json"]["text"] if isinstance(found, str) else _text(items)
-        note = f"(a person changed the arguments to {exact_json.dumps(arguments)})\n" if changed else ""
-        await self._answer(call_id, note + said)
+        await self._answer(call_id, self._note() + said)
         await self.scene.record(node, NodeStatus.COMPLETED, outputs=outputs, logs=served.shown_logs)
         return ToolResult()
+
+    def _note(self) -> str:
+        changed = self.task.decision.fields if self.task.decision else ""
+        return f"(a person changed the arguments to {changed})\n" if changed else ""
 
     async def _failed(self, call_id: str, served: Call, error: NodeError) -> ToolResult:
         if isinstance(error, RetryableError) and self.attempt < served.plan.retry.max_attempts:

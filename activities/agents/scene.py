@@ -56,16 +56,15 @@ class Scene:
         scope = scope_of(definition, task.execution_id, task.mode, inputs, reads, trigger, task.run_index, task.now)
         return self.calls.make(node, inputs, scope, task.run_index, task.now, task.execution_id)
 
-    async def speaker(self) -> tuple[Call, Agent[Any], NodeExecutionContext[Any]]:
+    async def speaker(self, call: Call) -> tuple[Agent[Any], NodeExecutionContext[Any]]:
         """The agent that speaks, with its parameters resolved; NodeError if they can't be."""
-        call = await self.call(self.task.speaker)
         agent = call.executor
         assert isinstance(agent, Agent), f"{call.node.subtype} is no agent"
         (resolved,) = await call.resolve([self.task.item])
         if isinstance(resolved, ExpressionError):
             raise resolved
         equipment = await self.calls.of(call, self.task.item)
-        return call, agent, call.context(self.task.item, resolved, agent.parse(resolved), equipment)
+        return agent, call.context(self.task.item, resolved, agent.parse(resolved), equipment)
 
     async def save(self, items: list[Item]) -> Items:
         """Keeps items for the run."""

@@ -24,7 +24,7 @@ async def take_turn(scene: Scene, attempt: int, on_text: Callable[[str], None]) 
     """What came of a turn."""
     call = await scene.call(scene.task.speaker)
     try:
-        call, agent, context = await scene.speaker()
+        agent, context = await scene.speaker(call)
         async with crashes_named(call):
             return await Turn(scene, call, agent, context, on_text).run()
     except NodeError as error:

@@ -112,8 +112,9 @@ class Transcript:
 
     @property
     def corrections(self) -> int:
-        """How often an answer was refused."""
-        return sum(isinstance(entry, Corrected) for entry in self._entries.values())
+        """How often an answer was refused before this turn."""
+        before = self._task.turn * _TURN
+        return sum(isinstance(entry, Corrected) for position, entry in self._entries.items() if position < before)
 
     @property
     def usage(self) -> list[Usage]:

@@ -20,7 +20,6 @@ from nodes.models.chat import Answer, ChatModel, ChatRequest, Message, ToolCall
 from nodes.models.providers import open_model
 from orchestrator import exact_json
 from orchestrator.conversation import ToolRequest
-from orchestrator.errors import RunError
 from orchestrator.frontier import completed_outputs
 from orchestrator.items import Items
 from orchestrator.messages import TurnResult
@@ -100,9 +99,6 @@ class Turn:
                 failures.append(PermanentError(f"{choice.model} refused to answer", code="MODEL_REFUSED"))
                 continue
             return answer, context.node.name
-        if not failures:
-            message = "the agent has no model: connect a LANGUAGE_MODEL, or set model_name"
-            raise PermanentError(message, code="NO_MODEL")
         raise next((error for error in failures if isinstance(error, RetryableError)), failures[-1])
 
     async def _model(self, choice: ModelChoice, context: NodeExecutionContext[Any]) -> ChatModel:
@@ -253,9 +249,3 @@ def _parsed(text: str) -> Any:
         return json.loads(text)
     except ValueError:
         return text
-
-
-def failure(call: Call, error: NodeError, item: int, attempt: int) -> RunError:
-    """A step's failure as it is recorded."""
-    shown = call.error(error, item, attempt)
-    return RunError(shown.code, shown.message, shown.node, shown.hint, item, attempt)

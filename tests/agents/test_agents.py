@@ -238,10 +238,10 @@ async def test_an_answer_must_have_its_shape(agents: Agents, model: ScriptedMode
 
 @pytest.mark.parametrize(
     ("limits", "expected"),
-    [({"max_turns": 2}, "max_turns"), ({"max_tokens": 20}, "max_tokens")],
+    [({"max_turns": 2}, "max_turns"), ({"max_tokens": 20}, "max_tokens"), ({"max_duration": "1s"}, "1 s are allowed")],
 )
 async def test_limits(agents: Agents, model: ScriptedModel, limits: Json, expected: str) -> None:
-    model.reply = lambda request: [("Lookup", {"city": "Bern"})]
+    model.reply = lambda request: (time.sleep(0.6), [("Lookup", {"city": "Bern"})])[1]
     definition = workflow(
         "limits", [trigger(), agent(model, **limits), lookup()], "Start -> Agent", "Agent -ai_tool-> Lookup"
     )
@@ -345,6 +345,30 @@ async def test_a_person_allows_a_call(
         await agents.people.AnswerHumanTask(
             tasks.AnswerHumanTaskRequest(task_id=task.task_id, decision="approved", user_id="bob")
         )
+
+
+async def test_an_agent_is_asked_what_a_person_put_in_place(agents: Agents, model: ScriptedModel) -> None:
+    """Start -> Agent ~ai_agent~ Expert: the question is changed before it is asked"""
+
+    def reply(request: Request) -> Reply:
+        if "expert" in str(request["messages"][0]["content"]):
+            return f"answer to {last(request)[1]}"
+        said = [str(m["content"]) for m in request["messages"] if m["role"] == "tool"]
+        return said[0] if said else [("ask_Expert", {"message": "the secret?"})]
+
+    model.reply = reply
+    nodes = [
+        trigger(),
+        agent(model, require_approval=[{"tool": "*"}]),
+        agent(model, "Expert", system_prompt="You are the expert."),
+    ]
+    run = await agents.start(workflow("ask", nodes, "Start -> Agent", "Agent -ai_agent-> Expert"), {"message": "q"})
+    task = await task_of(agents, run)
+    await answered(agents, task.task_id, "approved", fields_json='{"message": "the time?"}')
+    output = (await agents.end(run)).output["Agent"][0]["output"]
+    assert "a person changed the arguments" in output
+    assert "answer to the time?" in output
+    assert "the secret?" not in output
 
 
 async def test_a_hundred_turns_keep_a_small_history(agents: Agents, model: ScriptedModel) -> None:
