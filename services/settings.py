@@ -33,6 +33,10 @@ class Settings(BaseSettings):
     grpc_port: int = Field(50051, ge=0, le=65535, description="its port; 0 for any free one")
     grpc_reflection: bool = Field(True, description="whether clients may ask which services there are")
 
+    http_host: str = Field("0.0.0.0", description="the address the gateway (REST, web, webhooks) listens on")
+    http_port: int = Field(8080, ge=0, le=65535, description="its port; 0 for any free one")
+    orchestrator_public_url: str = Field("", description="where people and services reach the gateway")
+
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
     log_format: Literal["json", "console"] = "json"
 

@@ -23,11 +23,12 @@ _GRACE = 3.0
 
 @dataclass(frozen=True)
 class Ports:
-    """Where to listen; 0 takes a free port, `ui` None leaves the Web UI off."""
+    """Where to listen; 0 takes a free port, None leaves the gateway or Temporal's Web UI off."""
 
     grpc: int = 0
     temporal: int = 0
     ui: int | None = None
+    http: int | None = None
 
 
 class Stack:
@@ -58,7 +59,10 @@ class Stack:
 
     def addresses(self) -> list[tuple[str, str]]:
         """Everything a user may want to look at."""
+        assert self._server, "start() comes first"
         found = [("API", self.address), ("Temporal", self._temporal.address)]
+        if self._server.http:
+            found.insert(1, ("Web and REST", self._server.http.url))
         if self._temporal.ui_url:
             found.append(("Web UI", self._temporal.ui_url))
         return [*found, ("PostgreSQL", self._postgres.url()), ("Data", str(self.data))]
@@ -125,12 +129,14 @@ class Stack:
             secret_key=given.secret_key or kept_key(self.data / "secret.key"),
             grpc_host=_HOST,
             grpc_port=self._ports.grpc,
+            http_host=_HOST,
+            http_port=self._ports.http or 0,
             orchestrator_files_url=given.orchestrator_files_url or str(self.data / "files"),
             orchestrator_shutdown_seconds=self._grace,
         )
 
     async def _roles(self, url: str) -> None:
-        from services.wiring import build_parts, build_server, build_worker
+        from services.wiring import ServerRole, build_parts, build_server, build_worker
         from temporal.client import connect
 
         settings = self._settings(url)
@@ -140,7 +146,8 @@ class Stack:
         self._worker = build_worker(settings, client, parts=parts)
         self._started.push_async_callback(self._worker.stop)
         try:
-            self._server = build_server(settings, client, parts=parts, eager=True)
+            role = ServerRole(gateway=self._ports.http is not None, local=True)
+            self._server = build_server(settings, client, parts=parts, eager=True, role=role)
         except OSError as error:
             raise ServerError(str(error)) from None
         self._started.push_async_callback(self._server.stop)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from urllib.parse import urlsplit
 
+import grpc
 from temporalio.client import Client
 from temporalio.worker import Worker
 
@@ -25,7 +26,10 @@ from orchestrator.compiler import compile_plan
 from orchestrator.errors import Problem
 from orchestrator.model import Workflow
 from orchestrator.plan import Plan
-from services.rpc.server import GrpcServer
+from services.gateway.app import make_app
+from services.gateway.server import HttpServer
+from services.gateway.site import Site
+from services.rpc.server import MAX_MESSAGE, GrpcServer
 from services.settings import Settings
 from services.store import migrate
 from services.store.adapters import StoredDefinitions, StoredExecutions, StoredPayloads, StoredPeople, StoredTranscripts
@@ -92,15 +96,24 @@ def build_parts(settings: Settings, queues: Sequence[str] = ()) -> Parts:
     return Parts(settings, database, definitions, catalogue, resources, integrations)
 
 
-class Server:
-    """The API server."""
+@dataclass(frozen=True)
+class ServerRole:
+    """What a server is: with the gateway or without, and `local` on one's own machine, where nobody signs in."""
 
-    def __init__(self, parts: Parts, client: Client, *, eager: bool, owns_parts: bool) -> None:
+    gateway: bool = True
+    local: bool = False
+
+
+class Server:
+    """The API server and its gateway."""
+
+    def __init__(self, parts: Parts, client: Client, *, eager: bool, owns_parts: bool, role: ServerRole) -> None:
         settings = parts.settings
         self._parts = parts
+        self._role = role
         self._owns_parts = owns_parts
         self._listener = Listener(parts.database.url)
-        backend = Backend(
+        self._backend = backend = Backend(
             database=parts.database,
             definitions=parts.definitions,
             catalogue=parts.catalogue,
@@ -118,6 +131,8 @@ class Server:
             port=settings.grpc_port,
             reflect=settings.grpc_reflection,
         )
+        self.http = HttpServer(host=settings.http_host, port=settings.http_port) if role.gateway else None
+        self._channel: grpc.aio.Channel | None = None
 
     @property
     def address(self) -> str:
@@ -129,6 +144,21 @@ class Server:
         await self._parts.check()
         await self._listener.start()
         await self.grpc.start()
+        if self.http:
+            await self.http.start(make_app(self._site(self.http)))
+
+    def _site(self, http: HttpServer) -> Site:
+        settings = self._parts.settings
+        limits = [("grpc.max_receive_message_length", MAX_MESSAGE), ("grpc.max_send_message_length", MAX_MESSAGE)]
+        self._channel = grpc.aio.insecure_channel(self.grpc.address, options=limits)
+        secret = settings.secret_key
+        return Site(
+            self._backend,
+            self._channel,
+            (settings.orchestrator_public_url or http.url).rstrip("/"),
+            read_keys(secret.get_secret_value()) if secret else None,
+            local=self._role.local,
+        )
 
     async def wait(self) -> None:
         """Returns once it has stopped."""
@@ -136,6 +166,10 @@ class Server:
 
     async def stop(self) -> None:
         """Lets calls finish, then releases everything."""
+        if self.http:
+            await self.http.stop(self._parts.settings.orchestrator_shutdown_seconds)
+        if self._channel:
+            await self._channel.close()
         await self.grpc.stop(self._parts.settings.orchestrator_shutdown_seconds)
         await self._listener.stop()
         if self._owns_parts:
@@ -192,12 +226,19 @@ def model_credentials(settings: Settings) -> dict[str, Credential]:
     return found
 
 
-def build_server(settings: Settings, client: Client, *, parts: Parts | None = None, eager: bool = False) -> Server:
+def build_server(
+    settings: Settings,
+    client: Client,
+    *,
+    parts: Parts | None = None,
+    eager: bool = False,
+    role: ServerRole = ServerRole(),
+) -> Server:
     """The API server on a Temporal client; `parts` shared with a worker stay the caller's to close.
 
     `eager`: a worker on the same client, in this process, may take a run's first task without a round trip.
     """
-    return Server(parts or build_parts(settings), client, eager=eager, owns_parts=parts is None)
+    return Server(parts or build_parts(settings), client, eager=eager, owns_parts=parts is None, role=role)
 
 
 def build_worker(

@@ -125,6 +125,7 @@ async def stack(
         database_url=postgres.url("stack"),
         grpc_host="127.0.0.1",
         grpc_port=0,
+        http_port=0,
         orchestrator_task_queue="stack",
         orchestrator_shutdown_seconds=2,
     )

@@ -70,14 +70,18 @@ def evaluate(
 def dev(
     data: Annotated[Path, typer.Option(help="Where the data is kept.")] = Path(".data"),
     grpc_port: Annotated[int | None, _port("The API's port; GRPC_PORT or 50051 by default, 0 for a free one.")] = None,
+    http_port: Annotated[
+        int | None, _port("The web's and REST's port; HTTP_PORT or 8080 if that is free by default.")
+    ] = None,
     ui_port: Annotated[int | None, _port("The Web UI's port; 8233 if that is free by default.")] = None,
     temporal_port: Annotated[int | None, _port("Temporal's port; 7233 if that is free by default.")] = None,
     no_ui: Annotated[bool, typer.Option("--no-ui", help="Without Temporal's Web UI.")] = False,
 ) -> None:
     """Start everything on this machine: PostgreSQL, Temporal with its Web UI, the API and a worker."""
+    from services.cli.dev import Wanted
     from services.cli.dev import dev as work
 
-    perform(work(data, grpc_port, ui_port, temporal_port, ui=not no_ui))
+    perform(work(data, Wanted(grpc_port, ui_port, temporal_port, http_port), ui=not no_ui))
 
 
 @app.command()

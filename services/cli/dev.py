@@ -1,6 +1,7 @@
 """`orchestrator dev`: everything on this machine, until Ctrl-C or until a part of it dies."""
 
 import asyncio
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,15 +17,26 @@ _TEMPORAL_PORT = 7233
 _UI_PORT = 8233
 
 
-async def dev(data: Path, grpc_port: int | None, ui_port: int | None, temporal_port: int | None, *, ui: bool) -> Exit:
+@dataclass(frozen=True)
+class Wanted:
+    """The ports that were asked for; None where nothing was said."""
+
+    grpc: int | None = None
+    ui: int | None = None
+    temporal: int | None = None
+    http: int | None = None
+
+
+async def dev(data: Path, wanted: Wanted, *, ui: bool) -> Exit:
     """The whole command."""
     settings = current_settings("dev", for_people=True)
     stopping = asyncio.Event()
     on_stop_signals(stopping.set)
     ports = Ports(
-        grpc=settings.grpc_port if grpc_port is None else grpc_port,
-        temporal=preferred(_TEMPORAL_PORT) if temporal_port is None else temporal_port,
-        ui=(preferred(_UI_PORT) if ui_port is None else ui_port) if ui else None,
+        grpc=settings.grpc_port if wanted.grpc is None else wanted.grpc,
+        temporal=preferred(_TEMPORAL_PORT) if wanted.temporal is None else wanted.temporal,
+        ui=(preferred(_UI_PORT) if wanted.ui is None else wanted.ui) if ui else None,
+        http=preferred(settings.http_port) if wanted.http is None else wanted.http,
     )
     stack = Stack(data, ports)
     death = None

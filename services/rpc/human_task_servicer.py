@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import grpc
 from workflow_engine.v1 import human_task_pb2 as pb
 from workflow_engine.v1.human_task_pb2_grpc import HumanTaskServiceServicer
 
@@ -38,6 +39,20 @@ class HumanTaskServicer(HumanTaskServiceServicer):
         """Answers one."""
         given = Given(request.task_id, request.decision, request.user_id, request.comment, request.fields_json)
         return pb.AnswerHumanTaskResponse(task=task_message(await self._answering.answer(given)))
+
+    async def ReassignHumanTask(
+        self, request: pb.ReassignHumanTaskRequest, context: Context
+    ) -> pb.ReassignHumanTaskResponse:
+        """Not there yet."""
+        await context.abort(grpc.StatusCode.UNIMPLEMENTED, "this release doesn't have ReassignHumanTask yet")
+        raise AssertionError("unreachable")
+
+    async def CommentHumanTask(
+        self, request: pb.CommentHumanTaskRequest, context: Context
+    ) -> pb.CommentHumanTaskResponse:
+        """Not there yet."""
+        await context.abort(grpc.StatusCode.UNIMPLEMENTED, "this release doesn't have CommentHumanTask yet")
+        raise AssertionError("unreachable")
 
 
 def task_message(task: Task) -> pb.HumanTask:

@@ -3,7 +3,8 @@
 from collections.abc import AsyncIterator
 from typing import Any
 
-from workflow_engine.v1 import execution_pb2, node_type_pb2, workflow_pb2
+import grpc
+from workflow_engine.v1 import activation_pb2, execution_pb2, node_type_pb2, workflow_pb2
 from workflow_engine.v1 import workflow_service_pb2 as pb
 from workflow_engine.v1.workflow_service_pb2_grpc import WorkflowServiceServicer
 
@@ -227,6 +228,27 @@ class WorkflowServicer(WorkflowServiceServicer):
         """The catalogue."""
         views = node_types(self._catalogue, node_type_codec.read_type(request.type))
         return node_type_pb2.ListNodeTypesResponse(node_types=map(node_type_codec.node_type_message, views))
+
+    async def ActivateWorkflow(
+        self, request: activation_pb2.ActivateWorkflowRequest, context: Context
+    ) -> activation_pb2.ActivateWorkflowResponse:
+        """Not there yet."""
+        await context.abort(grpc.StatusCode.UNIMPLEMENTED, "this release doesn't have ActivateWorkflow yet")
+        raise AssertionError("unreachable")
+
+    async def DeactivateWorkflow(
+        self, request: activation_pb2.DeactivateWorkflowRequest, context: Context
+    ) -> activation_pb2.DeactivateWorkflowResponse:
+        """Not there yet."""
+        await context.abort(grpc.StatusCode.UNIMPLEMENTED, "this release doesn't have DeactivateWorkflow yet")
+        raise AssertionError("unreachable")
+
+    async def GetActivation(
+        self, request: activation_pb2.GetActivationRequest, context: Context
+    ) -> activation_pb2.GetActivationResponse:
+        """Not there yet."""
+        await context.abort(grpc.StatusCode.UNIMPLEMENTED, "this release doesn't have GetActivation yet")
+        raise AssertionError("unreachable")
 
 
 def _same_id(workflow_id: str, written: str) -> str:

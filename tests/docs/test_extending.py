@@ -152,7 +152,9 @@ async def test_the_subtype_runs_and_shows_no_secret(ours: Catalogue, tmp_path: P
 async def test_the_client_of_the_documentation(postgres_url: str, temporal_server: DevServer, tmp_path: Path) -> None:
     (block,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs/api.md").read_text(encoding="utf-8"), re.DOTALL)
     client = await connect(target_host=temporal_server.address)
-    server = build_server(load_settings(database_url=postgres_url, grpc_host="127.0.0.1", grpc_port=0), client)
+    server = build_server(
+        load_settings(database_url=postgres_url, grpc_host="127.0.0.1", grpc_port=0, http_port=0), client
+    )
     await server.start()
     try:
         program = block.replace("127.0.0.1:50051", server.address)

@@ -80,6 +80,7 @@ class Processes:
             "GRPC_HOST": "127.0.0.1",
             "ORCHESTRATOR_EGRESS_ALLOW": "127.0.0.0/8",
             "GRPC_PORT": str(self.grpc_port),
+            "HTTP_PORT": "0",
         }
         self.temporal = self._new_temporal()
         self.roles: dict[str, subprocess.Popen[bytes]] = {}

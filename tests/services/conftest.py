@@ -153,6 +153,8 @@ def api_settings(url: str, **changes: Any) -> Settings:
         "database_url": url,
         "grpc_host": "127.0.0.1",
         "grpc_port": 0,
+        "http_host": "127.0.0.1",
+        "http_port": 0,
         "secret_key": SECRET_KEY,
         "orchestrator_egress_allow": "127.0.0.1",
         "orchestrator_shutdown_seconds": 2,

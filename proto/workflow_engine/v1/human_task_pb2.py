@@ -25,29 +25,41 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#workflow_engine/v1/human_task.proto\x12\x12workflow_engine.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe8\x02\n\tHumanTask\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12\x14\n\x0c\x65xecution_id\x18\x02 \x01(\t\x12\x0c\n\x04node\x18\x03 \x01(\t\x12\x33\n\x06status\x18\x04 \x01(\x0e\x32#.workflow_engine.v1.HumanTaskStatus\x12\r\n\x05title\x18\x05 \x01(\t\x12\x0f\n\x07message\x18\x06 \x01(\t\x12\x14\n\x0csubject_json\x18\x07 \x01(\t\x12\x0f\n\x07options\x18\x08 \x03(\t\x12\x11\n\tassignees\x18\t \x03(\t\x12.\n\ncreated_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x64\x65\x63ision\x18\x0b \x01(\t\x12\x13\n\x0b\x61nswered_by\x18\x0c \x01(\t\x12/\n\x0b\x61nswered_at\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x63omment\x18\x0e \x01(\t\"y\n\x15ListHumanTasksRequest\x12\x14\n\x0c\x65xecution_id\x18\x01 \x01(\t\x12\x10\n\x08\x61ssignee\x18\x02 \x01(\t\x12\x11\n\topen_only\x18\x03 \x01(\x08\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\t\"_\n\x16ListHumanTasksResponse\x12,\n\x05tasks\x18\x01 \x03(\x0b\x32\x1d.workflow_engine.v1.HumanTask\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"&\n\x13GetHumanTaskRequest\x12\x0f\n\x07task_id\x18\x01 \x01(\t\"C\n\x14GetHumanTaskResponse\x12+\n\x04task\x18\x01 \x01(\x0b\x32\x1d.workflow_engine.v1.HumanTask\"r\n\x16\x41nswerHumanTaskRequest\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12\x10\n\x08\x64\x65\x63ision\x18\x02 \x01(\t\x12\x0f\n\x07user_id\x18\x03 \x01(\t\x12\x0f\n\x07\x63omment\x18\x04 \x01(\t\x12\x13\n\x0b\x66ields_json\x18\x05 \x01(\t\"F\n\x17\x41nswerHumanTaskResponse\x12+\n\x04task\x18\x01 \x01(\x0b\x32\x1d.workflow_engine.v1.HumanTask*i\n\x0fHumanTaskStatus\x12!\n\x1dHUMAN_TASK_STATUS_UNSPECIFIED\x10\x00\x12\r\n\tTASK_OPEN\x10\x01\x12\x11\n\rTASK_ANSWERED\x10\x02\x12\x11\n\rTASK_CANCELED\x10\x03\x32\xca\x02\n\x10HumanTaskService\x12g\n\x0eListHumanTasks\x12).workflow_engine.v1.ListHumanTasksRequest\x1a*.workflow_engine.v1.ListHumanTasksResponse\x12\x61\n\x0cGetHumanTask\x12\'.workflow_engine.v1.GetHumanTaskRequest\x1a(.workflow_engine.v1.GetHumanTaskResponse\x12j\n\x0f\x41nswerHumanTask\x12*.workflow_engine.v1.AnswerHumanTaskRequest\x1a+.workflow_engine.v1.AnswerHumanTaskResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#workflow_engine/v1/human_task.proto\x12\x12workflow_engine.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"o\n\tTaskField\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05label\x18\x02 \x01(\t\x12\x0c\n\x04type\x18\x03 \x01(\t\x12\x10\n\x08required\x18\x04 \x01(\x08\x12\x0f\n\x07options\x18\x05 \x03(\t\x12\x14\n\x0c\x64\x65\x66\x61ult_json\x18\x06 \x01(\t\"l\n\tTaskEvent\x12&\n\x02\x61t\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\n\n\x02\x62y\x18\x03 \x01(\t\x12\x0f\n\x07\x63hannel\x18\x04 \x01(\t\x12\x0c\n\x04text\x18\x05 \x01(\t\"\xf0\x04\n\tHumanTask\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12\x14\n\x0c\x65xecution_id\x18\x02 \x01(\t\x12\x0c\n\x04node\x18\x03 \x01(\t\x12\x33\n\x06status\x18\x04 \x01(\x0e\x32#.workflow_engine.v1.HumanTaskStatus\x12\r\n\x05title\x18\x05 \x01(\t\x12\x0f\n\x07message\x18\x06 \x01(\t\x12\x14\n\x0csubject_json\x18\x07 \x01(\t\x12\x0f\n\x07options\x18\x08 \x03(\t\x12\x11\n\tassignees\x18\t \x03(\t\x12.\n\ncreated_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x64\x65\x63ision\x18\x0b \x01(\t\x12\x13\n\x0b\x61nswered_by\x18\x0c \x01(\t\x12/\n\x0b\x61nswered_at\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x63omment\x18\x0e \x01(\t\x12\x13\n\x0bworkflow_id\x18\x0f \x01(\t\x12\x15\n\rworkflow_name\x18\x10 \x01(\t\x12\x0f\n\x07\x63hannel\x18\x11 \x01(\t\x12-\n\x06\x66ields\x18\x12 \x03(\x0b\x32\x1d.workflow_engine.v1.TaskField\x12\x13\n\x0b\x66ields_json\x18\x13 \x01(\t\x12,\n\x08\x64\x65\x61\x64line\x18\x14 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\non_timeout\x18\x15 \x01(\t\x12\x14\n\x0c\x61nswered_via\x18\x16 \x01(\t\x12-\n\x06\x65vents\x18\x17 \x03(\x0b\x32\x1d.workflow_engine.v1.TaskEvent\"\x87\x01\n\x15ListHumanTasksRequest\x12\x14\n\x0c\x65xecution_id\x18\x01 \x01(\t\x12\x10\n\x08\x61ssignee\x18\x02 \x01(\t\x12\x11\n\topen_only\x18\x03 \x01(\x08\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\t\x12\x0c\n\x04mine\x18\x06 \x01(\x08\"_\n\x16ListHumanTasksResponse\x12,\n\x05tasks\x18\x01 \x03(\x0b\x32\x1d.workflow_engine.v1.HumanTask\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"&\n\x13GetHumanTaskRequest\x12\x0f\n\x07task_id\x18\x01 \x01(\t\"C\n\x14GetHumanTaskResponse\x12+\n\x04task\x18\x01 \x01(\x0b\x32\x1d.workflow_engine.v1.HumanTask\"r\n\x16\x41nswerHumanTaskRequest\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12\x10\n\x08\x64\x65\x63ision\x18\x02 \x01(\t\x12\x0f\n\x07user_id\x18\x03 \x01(\t\x12\x0f\n\x07\x63omment\x18\x04 \x01(\t\x12\x13\n\x0b\x66ields_json\x18\x05 \x01(\t\"F\n\x17\x41nswerHumanTaskResponse\x12+\n\x04task\x18\x01 \x01(\x0b\x32\x1d.workflow_engine.v1.HumanTask\"N\n\x18ReassignHumanTaskRequest\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12\x11\n\tassignees\x18\x02 \x03(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\"H\n\x19ReassignHumanTaskResponse\x12+\n\x04task\x18\x01 \x01(\x0b\x32\x1d.workflow_engine.v1.HumanTask\";\n\x17\x43ommentHumanTaskRequest\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12\x0f\n\x07\x63omment\x18\x02 \x01(\t\"G\n\x18\x43ommentHumanTaskResponse\x12+\n\x04task\x18\x01 \x01(\x0b\x32\x1d.workflow_engine.v1.HumanTask*{\n\x0fHumanTaskStatus\x12!\n\x1dHUMAN_TASK_STATUS_UNSPECIFIED\x10\x00\x12\r\n\tTASK_OPEN\x10\x01\x12\x11\n\rTASK_ANSWERED\x10\x02\x12\x11\n\rTASK_CANCELED\x10\x03\x12\x10\n\x0cTASK_EXPIRED\x10\x04\x32\xab\x04\n\x10HumanTaskService\x12g\n\x0eListHumanTasks\x12).workflow_engine.v1.ListHumanTasksRequest\x1a*.workflow_engine.v1.ListHumanTasksResponse\x12\x61\n\x0cGetHumanTask\x12\'.workflow_engine.v1.GetHumanTaskRequest\x1a(.workflow_engine.v1.GetHumanTaskResponse\x12j\n\x0f\x41nswerHumanTask\x12*.workflow_engine.v1.AnswerHumanTaskRequest\x1a+.workflow_engine.v1.AnswerHumanTaskResponse\x12p\n\x11ReassignHumanTask\x12,.workflow_engine.v1.ReassignHumanTaskRequest\x1a-.workflow_engine.v1.ReassignHumanTaskResponse\x12m\n\x10\x43ommentHumanTask\x12+.workflow_engine.v1.CommentHumanTaskRequest\x1a,.workflow_engine.v1.CommentHumanTaskResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'workflow_engine.v1.human_task_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_HUMANTASKSTATUS']._serialized_start=972
-  _globals['_HUMANTASKSTATUS']._serialized_end=1077
-  _globals['_HUMANTASK']._serialized_start=93
-  _globals['_HUMANTASK']._serialized_end=453
-  _globals['_LISTHUMANTASKSREQUEST']._serialized_start=455
-  _globals['_LISTHUMANTASKSREQUEST']._serialized_end=576
-  _globals['_LISTHUMANTASKSRESPONSE']._serialized_start=578
-  _globals['_LISTHUMANTASKSRESPONSE']._serialized_end=673
-  _globals['_GETHUMANTASKREQUEST']._serialized_start=675
-  _globals['_GETHUMANTASKREQUEST']._serialized_end=713
-  _globals['_GETHUMANTASKRESPONSE']._serialized_start=715
-  _globals['_GETHUMANTASKRESPONSE']._serialized_end=782
-  _globals['_ANSWERHUMANTASKREQUEST']._serialized_start=784
-  _globals['_ANSWERHUMANTASKREQUEST']._serialized_end=898
-  _globals['_ANSWERHUMANTASKRESPONSE']._serialized_start=900
-  _globals['_ANSWERHUMANTASKRESPONSE']._serialized_end=970
-  _globals['_HUMANTASKSERVICE']._serialized_start=1080
-  _globals['_HUMANTASKSERVICE']._serialized_end=1410
+  _globals['_HUMANTASKSTATUS']._serialized_start=1762
+  _globals['_HUMANTASKSTATUS']._serialized_end=1885
+  _globals['_TASKFIELD']._serialized_start=92
+  _globals['_TASKFIELD']._serialized_end=203
+  _globals['_TASKEVENT']._serialized_start=205
+  _globals['_TASKEVENT']._serialized_end=313
+  _globals['_HUMANTASK']._serialized_start=316
+  _globals['_HUMANTASK']._serialized_end=940
+  _globals['_LISTHUMANTASKSREQUEST']._serialized_start=943
+  _globals['_LISTHUMANTASKSREQUEST']._serialized_end=1078
+  _globals['_LISTHUMANTASKSRESPONSE']._serialized_start=1080
+  _globals['_LISTHUMANTASKSRESPONSE']._serialized_end=1175
+  _globals['_GETHUMANTASKREQUEST']._serialized_start=1177
+  _globals['_GETHUMANTASKREQUEST']._serialized_end=1215
+  _globals['_GETHUMANTASKRESPONSE']._serialized_start=1217
+  _globals['_GETHUMANTASKRESPONSE']._serialized_end=1284
+  _globals['_ANSWERHUMANTASKREQUEST']._serialized_start=1286
+  _globals['_ANSWERHUMANTASKREQUEST']._serialized_end=1400
+  _globals['_ANSWERHUMANTASKRESPONSE']._serialized_start=1402
+  _globals['_ANSWERHUMANTASKRESPONSE']._serialized_end=1472
+  _globals['_REASSIGNHUMANTASKREQUEST']._serialized_start=1474
+  _globals['_REASSIGNHUMANTASKREQUEST']._serialized_end=1552
+  _globals['_REASSIGNHUMANTASKRESPONSE']._serialized_start=1554
+  _globals['_REASSIGNHUMANTASKRESPONSE']._serialized_end=1626
+  _globals['_COMMENTHUMANTASKREQUEST']._serialized_start=1628
+  _globals['_COMMENTHUMANTASKREQUEST']._serialized_end=1687
+  _globals['_COMMENTHUMANTASKRESPONSE']._serialized_start=1689
+  _globals['_COMMENTHUMANTASKRESPONSE']._serialized_end=1760
+  _globals['_HUMANTASKSERVICE']._serialized_start=1888
+  _globals['_HUMANTASKSERVICE']._serialized_end=2443
 # @@protoc_insertion_point(module_scope)

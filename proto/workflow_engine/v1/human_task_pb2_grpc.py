@@ -49,6 +49,16 @@ class HumanTaskServiceStub:
                 request_serializer=workflow__engine_dot_v1_dot_human__task__pb2.AnswerHumanTaskRequest.SerializeToString,
                 response_deserializer=workflow__engine_dot_v1_dot_human__task__pb2.AnswerHumanTaskResponse.FromString,
                 _registered_method=True)
+        self.ReassignHumanTask = channel.unary_unary(
+                '/workflow_engine.v1.HumanTaskService/ReassignHumanTask',
+                request_serializer=workflow__engine_dot_v1_dot_human__task__pb2.ReassignHumanTaskRequest.SerializeToString,
+                response_deserializer=workflow__engine_dot_v1_dot_human__task__pb2.ReassignHumanTaskResponse.FromString,
+                _registered_method=True)
+        self.CommentHumanTask = channel.unary_unary(
+                '/workflow_engine.v1.HumanTaskService/CommentHumanTask',
+                request_serializer=workflow__engine_dot_v1_dot_human__task__pb2.CommentHumanTaskRequest.SerializeToString,
+                response_deserializer=workflow__engine_dot_v1_dot_human__task__pb2.CommentHumanTaskResponse.FromString,
+                _registered_method=True)
 
 
 class HumanTaskServiceServicer:
@@ -73,6 +83,20 @@ class HumanTaskServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ReassignHumanTask(self, request, context):
+        """Puts other people in the place of those who may answer, and tells them.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CommentHumanTask(self, request, context):
+        """Adds a remark that all who see the task can read.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_HumanTaskServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -90,6 +114,16 @@ def add_HumanTaskServiceServicer_to_server(servicer, server):
                     servicer.AnswerHumanTask,
                     request_deserializer=workflow__engine_dot_v1_dot_human__task__pb2.AnswerHumanTaskRequest.FromString,
                     response_serializer=workflow__engine_dot_v1_dot_human__task__pb2.AnswerHumanTaskResponse.SerializeToString,
+            ),
+            'ReassignHumanTask': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReassignHumanTask,
+                    request_deserializer=workflow__engine_dot_v1_dot_human__task__pb2.ReassignHumanTaskRequest.FromString,
+                    response_serializer=workflow__engine_dot_v1_dot_human__task__pb2.ReassignHumanTaskResponse.SerializeToString,
+            ),
+            'CommentHumanTask': grpc.unary_unary_rpc_method_handler(
+                    servicer.CommentHumanTask,
+                    request_deserializer=workflow__engine_dot_v1_dot_human__task__pb2.CommentHumanTaskRequest.FromString,
+                    response_serializer=workflow__engine_dot_v1_dot_human__task__pb2.CommentHumanTaskResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -173,6 +207,60 @@ class HumanTaskService:
             '/workflow_engine.v1.HumanTaskService/AnswerHumanTask',
             workflow__engine_dot_v1_dot_human__task__pb2.AnswerHumanTaskRequest.SerializeToString,
             workflow__engine_dot_v1_dot_human__task__pb2.AnswerHumanTaskResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReassignHumanTask(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/workflow_engine.v1.HumanTaskService/ReassignHumanTask',
+            workflow__engine_dot_v1_dot_human__task__pb2.ReassignHumanTaskRequest.SerializeToString,
+            workflow__engine_dot_v1_dot_human__task__pb2.ReassignHumanTaskResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CommentHumanTask(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/workflow_engine.v1.HumanTaskService/CommentHumanTask',
+            workflow__engine_dot_v1_dot_human__task__pb2.CommentHumanTaskRequest.SerializeToString,
+            workflow__engine_dot_v1_dot_human__task__pb2.CommentHumanTaskResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -35,6 +35,10 @@ class HumanTaskServiceStub:
     GetHumanTask: _grpc.UnaryUnaryMultiCallable[_human_task_pb2.GetHumanTaskRequest, _human_task_pb2.GetHumanTaskResponse]
     AnswerHumanTask: _grpc.UnaryUnaryMultiCallable[_human_task_pb2.AnswerHumanTaskRequest, _human_task_pb2.AnswerHumanTaskResponse]
     """Answers a task, once: FAILED_PRECONDITION if it is answered already or its run has ended."""
+    ReassignHumanTask: _grpc.UnaryUnaryMultiCallable[_human_task_pb2.ReassignHumanTaskRequest, _human_task_pb2.ReassignHumanTaskResponse]
+    """Puts other people in the place of those who may answer, and tells them."""
+    CommentHumanTask: _grpc.UnaryUnaryMultiCallable[_human_task_pb2.CommentHumanTaskRequest, _human_task_pb2.CommentHumanTaskResponse]
+    """Adds a remark that all who see the task can read."""
 
 @_typing.type_check_only
 class HumanTaskServiceAsyncStub(HumanTaskServiceStub):
@@ -43,6 +47,10 @@ class HumanTaskServiceAsyncStub(HumanTaskServiceStub):
     GetHumanTask: _aio.UnaryUnaryMultiCallable[_human_task_pb2.GetHumanTaskRequest, _human_task_pb2.GetHumanTaskResponse]  # type: ignore[assignment]
     AnswerHumanTask: _aio.UnaryUnaryMultiCallable[_human_task_pb2.AnswerHumanTaskRequest, _human_task_pb2.AnswerHumanTaskResponse]  # type: ignore[assignment]
     """Answers a task, once: FAILED_PRECONDITION if it is answered already or its run has ended."""
+    ReassignHumanTask: _aio.UnaryUnaryMultiCallable[_human_task_pb2.ReassignHumanTaskRequest, _human_task_pb2.ReassignHumanTaskResponse]  # type: ignore[assignment]
+    """Puts other people in the place of those who may answer, and tells them."""
+    CommentHumanTask: _aio.UnaryUnaryMultiCallable[_human_task_pb2.CommentHumanTaskRequest, _human_task_pb2.CommentHumanTaskResponse]  # type: ignore[assignment]
+    """Adds a remark that all who see the task can read."""
 
 class HumanTaskServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -66,5 +74,21 @@ class HumanTaskServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_human_task_pb2.AnswerHumanTaskResponse, _abc.Awaitable[_human_task_pb2.AnswerHumanTaskResponse]]:
         """Answers a task, once: FAILED_PRECONDITION if it is answered already or its run has ended."""
+
+    @_abc_1.abstractmethod
+    def ReassignHumanTask(
+        self,
+        request: _human_task_pb2.ReassignHumanTaskRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_human_task_pb2.ReassignHumanTaskResponse, _abc.Awaitable[_human_task_pb2.ReassignHumanTaskResponse]]:
+        """Puts other people in the place of those who may answer, and tells them."""
+
+    @_abc_1.abstractmethod
+    def CommentHumanTask(
+        self,
+        request: _human_task_pb2.CommentHumanTaskRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_human_task_pb2.CommentHumanTaskResponse, _abc.Awaitable[_human_task_pb2.CommentHumanTaskResponse]]:
+        """Adds a remark that all who see the task can read."""
 
 def add_HumanTaskServiceServicer_to_server(servicer: HumanTaskServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -3,6 +3,7 @@
 import grpc
 import warnings
 
+from workflow_engine.v1 import activation_pb2 as workflow__engine_dot_v1_dot_activation__pb2
 from workflow_engine.v1 import execution_pb2 as workflow__engine_dot_v1_dot_execution__pb2
 from workflow_engine.v1 import node_type_pb2 as workflow__engine_dot_v1_dot_node__type__pb2
 from workflow_engine.v1 import workflow_service_pb2 as workflow__engine_dot_v1_dot_workflow__service__pb2
@@ -79,6 +80,21 @@ class WorkflowServiceStub:
                 '/workflow_engine.v1.WorkflowService/ValidateWorkflow',
                 request_serializer=workflow__engine_dot_v1_dot_workflow__service__pb2.ValidateWorkflowRequest.SerializeToString,
                 response_deserializer=workflow__engine_dot_v1_dot_workflow__service__pb2.ValidateWorkflowResponse.FromString,
+                _registered_method=True)
+        self.ActivateWorkflow = channel.unary_unary(
+                '/workflow_engine.v1.WorkflowService/ActivateWorkflow',
+                request_serializer=workflow__engine_dot_v1_dot_activation__pb2.ActivateWorkflowRequest.SerializeToString,
+                response_deserializer=workflow__engine_dot_v1_dot_activation__pb2.ActivateWorkflowResponse.FromString,
+                _registered_method=True)
+        self.DeactivateWorkflow = channel.unary_unary(
+                '/workflow_engine.v1.WorkflowService/DeactivateWorkflow',
+                request_serializer=workflow__engine_dot_v1_dot_activation__pb2.DeactivateWorkflowRequest.SerializeToString,
+                response_deserializer=workflow__engine_dot_v1_dot_activation__pb2.DeactivateWorkflowResponse.FromString,
+                _registered_method=True)
+        self.GetActivation = channel.unary_unary(
+                '/workflow_engine.v1.WorkflowService/GetActivation',
+                request_serializer=workflow__engine_dot_v1_dot_activation__pb2.GetActivationRequest.SerializeToString,
+                response_deserializer=workflow__engine_dot_v1_dot_activation__pb2.GetActivationResponse.FromString,
                 _registered_method=True)
         self.ExecuteWorkflow = channel.unary_unary(
                 '/workflow_engine.v1.WorkflowService/ExecuteWorkflow',
@@ -192,6 +208,24 @@ class WorkflowServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ValidateWorkflow(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ActivateWorkflow(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeactivateWorkflow(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetActivation(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -313,6 +347,21 @@ def add_WorkflowServiceServicer_to_server(servicer, server):
                     servicer.ValidateWorkflow,
                     request_deserializer=workflow__engine_dot_v1_dot_workflow__service__pb2.ValidateWorkflowRequest.FromString,
                     response_serializer=workflow__engine_dot_v1_dot_workflow__service__pb2.ValidateWorkflowResponse.SerializeToString,
+            ),
+            'ActivateWorkflow': grpc.unary_unary_rpc_method_handler(
+                    servicer.ActivateWorkflow,
+                    request_deserializer=workflow__engine_dot_v1_dot_activation__pb2.ActivateWorkflowRequest.FromString,
+                    response_serializer=workflow__engine_dot_v1_dot_activation__pb2.ActivateWorkflowResponse.SerializeToString,
+            ),
+            'DeactivateWorkflow': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeactivateWorkflow,
+                    request_deserializer=workflow__engine_dot_v1_dot_activation__pb2.DeactivateWorkflowRequest.FromString,
+                    response_serializer=workflow__engine_dot_v1_dot_activation__pb2.DeactivateWorkflowResponse.SerializeToString,
+            ),
+            'GetActivation': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetActivation,
+                    request_deserializer=workflow__engine_dot_v1_dot_activation__pb2.GetActivationRequest.FromString,
+                    response_serializer=workflow__engine_dot_v1_dot_activation__pb2.GetActivationResponse.SerializeToString,
             ),
             'ExecuteWorkflow': grpc.unary_unary_rpc_method_handler(
                     servicer.ExecuteWorkflow,
@@ -595,6 +644,87 @@ class WorkflowService:
             '/workflow_engine.v1.WorkflowService/ValidateWorkflow',
             workflow__engine_dot_v1_dot_workflow__service__pb2.ValidateWorkflowRequest.SerializeToString,
             workflow__engine_dot_v1_dot_workflow__service__pb2.ValidateWorkflowResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ActivateWorkflow(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/workflow_engine.v1.WorkflowService/ActivateWorkflow',
+            workflow__engine_dot_v1_dot_activation__pb2.ActivateWorkflowRequest.SerializeToString,
+            workflow__engine_dot_v1_dot_activation__pb2.ActivateWorkflowResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeactivateWorkflow(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/workflow_engine.v1.WorkflowService/DeactivateWorkflow',
+            workflow__engine_dot_v1_dot_activation__pb2.DeactivateWorkflowRequest.SerializeToString,
+            workflow__engine_dot_v1_dot_activation__pb2.DeactivateWorkflowResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetActivation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/workflow_engine.v1.WorkflowService/GetActivation',
+            workflow__engine_dot_v1_dot_activation__pb2.GetActivationRequest.SerializeToString,
+            workflow__engine_dot_v1_dot_activation__pb2.GetActivationResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -5,6 +5,7 @@ The service that clients call."""
 
 from collections import abc as _abc
 from grpc import aio as _aio
+from workflow_engine.v1 import activation_pb2 as _activation_pb2
 from workflow_engine.v1 import execution_pb2 as _execution_pb2
 from workflow_engine.v1 import node_type_pb2 as _node_type_pb2
 from workflow_engine.v1 import workflow_service_pb2 as _workflow_service_pb2
@@ -47,6 +48,9 @@ class WorkflowServiceStub:
     ListWorkflowVersions: _grpc.UnaryUnaryMultiCallable[_workflow_service_pb2.ListWorkflowVersionsRequest, _workflow_service_pb2.ListWorkflowVersionsResponse]
     RestoreWorkflowVersion: _grpc.UnaryUnaryMultiCallable[_workflow_service_pb2.RestoreWorkflowVersionRequest, _workflow_service_pb2.RestoreWorkflowVersionResponse]
     ValidateWorkflow: _grpc.UnaryUnaryMultiCallable[_workflow_service_pb2.ValidateWorkflowRequest, _workflow_service_pb2.ValidateWorkflowResponse]
+    ActivateWorkflow: _grpc.UnaryUnaryMultiCallable[_activation_pb2.ActivateWorkflowRequest, _activation_pb2.ActivateWorkflowResponse]
+    DeactivateWorkflow: _grpc.UnaryUnaryMultiCallable[_activation_pb2.DeactivateWorkflowRequest, _activation_pb2.DeactivateWorkflowResponse]
+    GetActivation: _grpc.UnaryUnaryMultiCallable[_activation_pb2.GetActivationRequest, _activation_pb2.GetActivationResponse]
     ExecuteWorkflow: _grpc.UnaryUnaryMultiCallable[_execution_pb2.ExecuteWorkflowRequest, _execution_pb2.ExecuteWorkflowResponse]
     GetExecution: _grpc.UnaryUnaryMultiCallable[_execution_pb2.GetExecutionRequest, _execution_pb2.GetExecutionResponse]
     ListExecutions: _grpc.UnaryUnaryMultiCallable[_execution_pb2.ListExecutionsRequest, _execution_pb2.ListExecutionsResponse]
@@ -79,6 +83,9 @@ class WorkflowServiceAsyncStub(WorkflowServiceStub):
     ListWorkflowVersions: _aio.UnaryUnaryMultiCallable[_workflow_service_pb2.ListWorkflowVersionsRequest, _workflow_service_pb2.ListWorkflowVersionsResponse]  # type: ignore[assignment]
     RestoreWorkflowVersion: _aio.UnaryUnaryMultiCallable[_workflow_service_pb2.RestoreWorkflowVersionRequest, _workflow_service_pb2.RestoreWorkflowVersionResponse]  # type: ignore[assignment]
     ValidateWorkflow: _aio.UnaryUnaryMultiCallable[_workflow_service_pb2.ValidateWorkflowRequest, _workflow_service_pb2.ValidateWorkflowResponse]  # type: ignore[assignment]
+    ActivateWorkflow: _aio.UnaryUnaryMultiCallable[_activation_pb2.ActivateWorkflowRequest, _activation_pb2.ActivateWorkflowResponse]  # type: ignore[assignment]
+    DeactivateWorkflow: _aio.UnaryUnaryMultiCallable[_activation_pb2.DeactivateWorkflowRequest, _activation_pb2.DeactivateWorkflowResponse]  # type: ignore[assignment]
+    GetActivation: _aio.UnaryUnaryMultiCallable[_activation_pb2.GetActivationRequest, _activation_pb2.GetActivationResponse]  # type: ignore[assignment]
     ExecuteWorkflow: _aio.UnaryUnaryMultiCallable[_execution_pb2.ExecuteWorkflowRequest, _execution_pb2.ExecuteWorkflowResponse]  # type: ignore[assignment]
     GetExecution: _aio.UnaryUnaryMultiCallable[_execution_pb2.GetExecutionRequest, _execution_pb2.GetExecutionResponse]  # type: ignore[assignment]
     ListExecutions: _aio.UnaryUnaryMultiCallable[_execution_pb2.ListExecutionsRequest, _execution_pb2.ListExecutionsResponse]  # type: ignore[assignment]
@@ -156,6 +163,27 @@ class WorkflowServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _workflow_service_pb2.ValidateWorkflowRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_workflow_service_pb2.ValidateWorkflowResponse, _abc.Awaitable[_workflow_service_pb2.ValidateWorkflowResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def ActivateWorkflow(
+        self,
+        request: _activation_pb2.ActivateWorkflowRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_activation_pb2.ActivateWorkflowResponse, _abc.Awaitable[_activation_pb2.ActivateWorkflowResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def DeactivateWorkflow(
+        self,
+        request: _activation_pb2.DeactivateWorkflowRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_activation_pb2.DeactivateWorkflowResponse, _abc.Awaitable[_activation_pb2.DeactivateWorkflowResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def GetActivation(
+        self,
+        request: _activation_pb2.GetActivationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_activation_pb2.GetActivationResponse, _abc.Awaitable[_activation_pb2.GetActivationResponse]]: ...
 
     @_abc_1.abstractmethod
     def ExecuteWorkflow(

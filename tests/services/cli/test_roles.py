@@ -41,6 +41,7 @@ def environment(monkeypatch: pytest.MonkeyPatch, postgres_url: str, temporal_ser
         "TEMPORAL_ADDRESS": temporal_server.address,
         "GRPC_HOST": "127.0.0.1",
         "GRPC_PORT": str(free_port()),
+        "HTTP_PORT": "0",
         "ORCHESTRATOR_TASK_QUEUE": f"roles-{time.monotonic_ns()}",
     }
     for name, value in set_to.items():

@@ -1,0 +1,1 @@
+"""The HTTP side: REST for every method, webhooks, forms, chats, approvals, callbacks of vendors, and the web."""

@@ -1,0 +1,1 @@
+"""Who calls: users, workspaces, roles, and what each may do."""

@@ -1,0 +1,1 @@
+"""What starts workflows by itself: which version is active, and its triggers."""
