@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -10,6 +11,7 @@ from nodes.http.policy import EgressPolicy
 from nodes.mcp.registry import RegisteredServer, read_servers
 from services.store.engine import database_url
 from services.store.keyring import check_keys
+from services.tls import TlsFiles
 
 
 class SettingsError(ValueError):
@@ -33,8 +35,14 @@ class Settings(BaseSettings):
     grpc_port: int = Field(50051, ge=0, le=65535, description="its port; 0 for any free one")
     grpc_reflection: bool = Field(True, description="whether clients may ask which services there are")
 
+    grpc_tls_cert: str = Field("", description="the file of its certificate chain; without it there is no TLS")
+    grpc_tls_key: str = Field("", description="the file of that certificate's key")
+    grpc_tls_client_ca: str = Field("", description="the file of the authority that clients' certificates must be of")
+
     http_host: str = Field("0.0.0.0", description="the address the gateway (REST, web, webhooks) listens on")
     http_port: int = Field(8080, ge=0, le=65535, description="its port; 0 for any free one")
+    http_tls_cert: str = Field("", description="as GRPC_TLS_CERT, for the gateway")
+    http_tls_key: str = Field("", description="the file of that certificate's key")
     orchestrator_public_url: str = Field("", description="where people and services reach the gateway")
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
@@ -48,6 +56,9 @@ class Settings(BaseSettings):
     secret_key: SecretStr | None = Field(None, description="the keys that credentials are sealed with")
     jwt_algorithm: Literal["HS256", "HS384", "HS512"] = "HS256"
     jwt_expire_minutes: int = Field(30, ge=1)
+
+    orchestrator_temporal_keys: SecretStr | None = Field(None, description="the keys that Temporal's payloads go under")
+    orchestrator_temporal_ui_origin: str = Field("", description="where Temporal's Web UI is, as browsers see it")
 
     orchestrator_task_queue: Annotated[str, Field(min_length=1)] = "default"
     orchestrator_max_activities: int = Field(100, ge=1, description="node runs a worker works on at a time")
@@ -78,12 +89,22 @@ class Settings(BaseSettings):
         EgressPolicy.parse(value)
         return value
 
-    @field_validator("secret_key")
+    @field_validator("secret_key", "orchestrator_temporal_keys")
     @classmethod
     def _keys(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None:
             check_keys(value.get_secret_value())
         return value
+
+    @field_validator("orchestrator_temporal_ui_origin")
+    @classmethod
+    def _origin(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and (
+            parts.scheme not in ("http", "https") or not parts.netloc or parts.path.strip("/") or "@" in value
+        ):
+            raise ValueError("not an origin; write https://host or https://host:port")
+        return value.rstrip("/")
 
     @field_validator("database_url")
     @classmethod
@@ -95,9 +116,23 @@ class Settings(BaseSettings):
 def load_settings(**overrides: object) -> Settings:
     """The settings of the environment; SettingsError names every variable that is wrong."""
     try:
-        return Settings(**overrides)  # type: ignore[arg-type]
+        settings = Settings(**overrides)  # type: ignore[arg-type]
     except ValidationError as error:
         raise SettingsError("; ".join(_sentence(detail) for detail in error.errors(include_url=False))) from None
+    problems = [files.problem() for files in (grpc_tls(settings), http_tls(settings)) if files.problem()]
+    if problems:
+        raise SettingsError("; ".join(problems))
+    return settings
+
+
+def grpc_tls(settings: Settings) -> TlsFiles:
+    """The files for TLS of the API."""
+    return TlsFiles("GRPC_TLS", settings.grpc_tls_cert, settings.grpc_tls_key, settings.grpc_tls_client_ca)
+
+
+def http_tls(settings: Settings) -> TlsFiles:
+    """The files for TLS of the gateway."""
+    return TlsFiles("HTTP_TLS", settings.http_tls_cert, settings.http_tls_key)
 
 
 def _sentence(detail: object) -> str:

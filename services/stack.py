@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from services.wiring import Server, WorkerRole
 
 _HOST = "127.0.0.1"
+# Nobody else hears what goes over the loopback interface.
+_NO_TLS = dict.fromkeys(("grpc_tls_cert", "grpc_tls_key", "grpc_tls_client_ca", "http_tls_cert", "http_tls_key"), "")
 # How long calls and nodes under way may finish when we stop.
 _GRACE = 3.0
 
@@ -123,7 +125,7 @@ class Stack:
         from services.settings import load_settings
         from services.store.keyring import kept_key
 
-        given = load_settings(database_url=url)
+        given = load_settings(database_url=url, **_NO_TLS)
         return load_settings(
             database_url=url,
             secret_key=given.secret_key or kept_key(self.data / "secret.key"),
@@ -131,16 +133,21 @@ class Stack:
             grpc_port=self._ports.grpc,
             http_host=_HOST,
             http_port=self._ports.http or 0,
+            # Nobody else hears what goes over the loopback interface.
+            **dict.fromkeys(
+                ("grpc_tls_cert", "grpc_tls_key", "grpc_tls_client_ca", "http_tls_cert", "http_tls_key"), ""
+            ),
             orchestrator_files_url=given.orchestrator_files_url or str(self.data / "files"),
             orchestrator_shutdown_seconds=self._grace,
         )
 
     async def _roles(self, url: str) -> None:
-        from services.wiring import ServerRole, build_parts, build_server, build_worker
+        from services.wiring import ServerRole, build_parts, build_server, build_worker, temporal_keys
         from temporal.client import connect
 
         settings = self._settings(url)
-        client = await connect(target_host=self._temporal.address, namespace=self._temporal.namespace)
+        address, namespace = self._temporal.address, self._temporal.namespace
+        client = await connect(keys=temporal_keys(settings), target_host=address, namespace=namespace)
         parts = build_parts(settings)
         self._started.push_async_callback(parts.close)
         self._worker = build_worker(settings, client, parts=parts)

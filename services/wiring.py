@@ -30,17 +30,19 @@ from services.gateway.app import make_app
 from services.gateway.server import HttpServer
 from services.gateway.site import Site
 from services.rpc.server import MAX_MESSAGE, GrpcServer
-from services.settings import Settings
+from services.settings import Settings, grpc_tls, http_tls
 from services.store import migrate
 from services.store.adapters import StoredDefinitions, StoredExecutions, StoredPayloads, StoredPeople, StoredTranscripts
 from services.store.definitions import Definitions
 from services.store.engine import Database
 from services.store.integrations_opening import Integrations
-from services.store.keyring import read_keys
+from services.store.keyring import KeyRing, read_keys
 from services.store.listen import Listener
 from services.store.memory.stored import StoredMemory
+from services.tls import certificate
 from services.usecases.backend import Backend
 from temporal.client import Runs
+from temporal.codec import SealingCodec
 from temporal.queues import DEFAULT
 from temporal.worker import make_workers
 
@@ -130,8 +132,13 @@ class Server:
             host=settings.grpc_host,
             port=settings.grpc_port,
             reflect=settings.grpc_reflection,
+            certificate=certificate(grpc_tls(settings)),
         )
-        self.http = HttpServer(host=settings.http_host, port=settings.http_port) if role.gateway else None
+        self.http: HttpServer | None = None
+        if role.gateway:
+            shown = certificate(http_tls(settings))
+            self.http = HttpServer(host=settings.http_host, port=settings.http_port, certificate=shown)
+        self._codec = client.data_converter.payload_codec
         self._channel: grpc.aio.Channel | None = None
 
     @property
@@ -150,7 +157,7 @@ class Server:
     def _site(self, http: HttpServer) -> Site:
         settings = self._parts.settings
         limits = [("grpc.max_receive_message_length", MAX_MESSAGE), ("grpc.max_send_message_length", MAX_MESSAGE)]
-        self._channel = grpc.aio.insecure_channel(self.grpc.address, options=limits)
+        self._channel = grpc.aio.insecure_channel(self.grpc.internal, options=limits)
         secret = settings.secret_key
         return Site(
             self._backend,
@@ -158,6 +165,8 @@ class Server:
             (settings.orchestrator_public_url or http.url).rstrip("/"),
             read_keys(secret.get_secret_value()) if secret else None,
             local=self._role.local,
+            codec=self._codec if isinstance(self._codec, SealingCodec) else None,
+            temporal_ui_origin=settings.orchestrator_temporal_ui_origin,
         )
 
     async def wait(self) -> None:
@@ -210,6 +219,12 @@ class WorkerRole:
             await asyncio.wait(self._running)
         if self._owns_parts:
             await self._parts.close()
+
+
+def temporal_keys(settings: Settings) -> KeyRing | None:
+    """The keys that Temporal's payloads are sealed with; None where they aren't."""
+    keys = settings.orchestrator_temporal_keys
+    return read_keys(keys.get_secret_value()) if keys else None
 
 
 def model_credentials(settings: Settings) -> dict[str, Credential]:

@@ -24,7 +24,8 @@ from orchestrator.people import Answer
 from orchestrator.record import Status
 from orchestrator.start import RunStart
 from temporal import search_attributes
-from temporal.converter import DATA_CONVERTER
+from temporal.codec import Keys, SealingCodec
+from temporal.converter import DATA_CONVERTER, sealing
 from temporal.queues import DEFAULT
 from temporal.workflow import OrchestratorWorkflow
 
@@ -48,12 +49,18 @@ class Ended:
     error: RunError | None = None
 
 
-async def connect(**overrides: Any) -> Client:
-    """A client by the SDK's environment configuration (TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TLS and the like)."""
+async def connect(*, keys: Keys | None = None, **overrides: Any) -> Client:
+    """A client by the SDK's environment configuration (TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TLS and the like).
+
+    With `keys`, everything that it and its workers hand to Temporal is sealed.
+    """
     config: dict[str, Any] = dict(ClientConfig.load_client_connect_config())
     config.update(overrides)
     config.setdefault("target_host", "localhost:7233")
-    return await Client.connect(data_converter=DATA_CONVERTER, **config)
+    converter = DATA_CONVERTER
+    if keys is not None:
+        converter = sealing(SealingCodec(keys, config.get("namespace") or "default"))
+    return await Client.connect(data_converter=converter, **config)
 
 
 class Runs:

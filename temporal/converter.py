@@ -7,8 +7,17 @@ from typing import Any
 from pydantic import TypeAdapter
 from temporalio.api.common.v1 import Payload
 from temporalio.contrib.pydantic import PydanticJSONPlainPayloadConverter
-from temporalio.converter import CompositePayloadConverter, DataConverter, DefaultPayloadConverter
+from temporalio.converter import (
+    CompositePayloadConverter,
+    DataConverter,
+    DefaultFailureConverterWithEncodedAttributes,
+    DefaultPayloadConverter,
+    EncodingPayloadConverter,
+    PayloadCodec,
+)
 from temporalio.converter import JSONPlainPayloadConverter as PlainJson
+
+from temporal.codec import ENCODING, SealedPayloadError, key_of
 
 
 class TerseJson(PydanticJSONPlainPayloadConverter):
@@ -29,6 +38,26 @@ class TerseJson(PydanticJSONPlainPayloadConverter):
         return _adapter(type_hint if type_hint is not None else Any).validate_json(payload.data)
 
 
+class Sealed(EncodingPayloadConverter):
+    """Says what is missing where a payload is sealed and there is no codec to open it."""
+
+    @property
+    def encoding(self) -> str:
+        """That of sealed payloads."""
+        return ENCODING.decode()
+
+    def to_payload(self, value: Any) -> Payload | None:
+        """Takes no value."""
+        return None
+
+    def from_payload(self, payload: Payload, type_hint: type | None = None) -> Any:
+        """Raises SealedPayloadError."""
+        key = key_of(payload)
+        raise SealedPayloadError(
+            f"a payload is sealed under the key {key!r}, and ORCHESTRATOR_TEMPORAL_KEYS isn't set in this process"
+        )
+
+
 class TersePayloads(CompositePayloadConverter):
     """The SDK's converters, with ours for JSON; the SDK makes one of these for each run and each of its tasks."""
 
@@ -41,8 +70,20 @@ def _adapter(type_: Any) -> TypeAdapter[Any]:
     return TypeAdapter(type_)
 
 
-_CONVERTERS = tuple(
-    TerseJson() if isinstance(one, PlainJson) else one
-    for one in DefaultPayloadConverter.default_encoding_payload_converters
+_CONVERTERS = (
+    Sealed(),
+    *(
+        TerseJson() if isinstance(one, PlainJson) else one
+        for one in DefaultPayloadConverter.default_encoding_payload_converters
+    ),
 )
 DATA_CONVERTER = replace(DataConverter.default, payload_converter_class=TersePayloads)
+
+
+def sealing(codec: PayloadCodec) -> DataConverter:
+    """The converter whose payloads pass a codec; failures' messages and stack traces are payloads, too."""
+    return replace(
+        DATA_CONVERTER,
+        payload_codec=codec,
+        failure_converter_class=DefaultFailureConverterWithEncodedAttributes,
+    )

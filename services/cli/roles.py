@@ -14,8 +14,10 @@ from nodes.factory import get_node_executor_factory
 from services.cli.console import on_stop_signals
 from services.cli.failure import Exit, Failure
 from services.cli.process import current_settings, settled
+from services.settings import Settings
 from services.store import migrate as migrations
-from services.wiring import build_server, build_worker, queues_of
+from services.tls import TlsError
+from services.wiring import build_server, build_worker, queues_of, temporal_keys
 from temporal.client import connect
 from temporal.queues import DEFAULT, KNOWN
 
@@ -38,9 +40,11 @@ class Role(Protocol):
 async def serve() -> Exit:
     """The API server."""
     settings = current_settings("server")
-    client = await _client()
+    client = await _client(settings)
     try:
         server = build_server(settings, client)
+    except TlsError as error:
+        raise Failure(str(error), "BAD_SETTINGS") from None
     except OSError as error:
         raise Failure(str(error), "PORT_TAKEN") from None
     return await _run([server])
@@ -50,7 +54,7 @@ async def worker(queues: Sequence[str]) -> Exit:
     """A worker on these queues, or on all."""
     settings = current_settings("worker")
     names = _queues(queues, settings.orchestrator_task_queue)
-    return await _run([build_worker(settings, await _client(), queues=names)])
+    return await _run([build_worker(settings, await _client(settings), queues=names)])
 
 
 async def migrate() -> Exit:
@@ -104,9 +108,9 @@ async def _told(stopping: asyncio.Event) -> None:
     await stopping.wait()
 
 
-async def _client() -> Client:
+async def _client(settings: Settings) -> Client:
     try:
-        return await connect()
+        return await connect(keys=temporal_keys(settings))
     except (RuntimeError, RPCError, ValueError) as error:  # the SDK's failure to connect is a RuntimeError
         raise Failure(f"Temporal can't be reached: {error}. Check TEMPORAL_ADDRESS", "UNAVAILABLE") from None
 

@@ -3,6 +3,7 @@
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import grpc
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from workflow_engine.v1.workflow_service_pb2_grpc import WorkflowServiceAsyncStub as Stub
 
 ADDRESS = "ORCHESTRATOR_ADDRESS"
+TLS, TLS_CA = "ORCHESTRATOR_TLS", "ORCHESTRATOR_TLS_CA"
+TLS_CERT, TLS_KEY = "ORCHESTRATOR_TLS_CERT", "ORCHESTRATOR_TLS_KEY"
 DEFAULT_ADDRESS = "127.0.0.1:50051"
 TIMEOUT = 60.0
 _DETAILS = "grpc-status-details-bin"
@@ -60,11 +63,61 @@ async def _channel(target: str) -> AsyncIterator[grpc.aio.Channel]:
         ("grpc.max_send_message_length", _MAX_MESSAGE),
         ("grpc.max_receive_message_length", _MAX_MESSAGE),
     ]
-    async with grpc.aio.insecure_channel(target, options=options) as channel:
+    async with _secured(target, options) as channel:
         try:
             yield channel
         except grpc.aio.AioRpcError as error:
             raise explain(error, target) from None
+
+
+def _secured(target: str, options: list[tuple[str, int]]) -> grpc.aio.Channel:
+    authority, cert, key = (_variable(name) for name in (TLS_CA, TLS_CERT, TLS_KEY))
+    if _variable(TLS) not in ("", "0", "1", "true", "false"):
+        raise Failure(f"{TLS} is 1 or 0, not {_variable(TLS)[:20]!r}", "BAD_SETTINGS")
+    if bool(cert) != bool(key):
+        raise Failure(f"{TLS_CERT} and {TLS_KEY} belong together, and one isn't set", "BAD_SETTINGS")
+    if not _wants_tls():
+        return grpc.aio.insecure_channel(target, options=options)
+    credentials = grpc.ssl_channel_credentials(_file(TLS_CA, authority), _file(TLS_KEY, key), _file(TLS_CERT, cert))
+    return grpc.aio.secure_channel(target, credentials, options=options)
+
+
+def _wants_tls() -> bool:
+    said = _variable(TLS)
+    return said in ("1", "true") if said else bool(_variable(TLS_CA) or _variable(TLS_CERT))
+
+
+def _variable(name: str) -> str:
+    return os.environ.get(name, "").strip()
+
+
+def _file(name: str, path: str) -> bytes | None:
+    try:
+        content = Path(path).read_bytes() if path else None
+    except OSError as error:
+        raise Failure(f"{name}: {path} can't be read: {error.strerror}", "BAD_SETTINGS") from None
+    if content is not None and b"-----BEGIN" not in content:
+        raise Failure(f"{name}: {path} holds nothing in PEM", "BAD_SETTINGS")
+    return content
+
+
+def _unreachable(target: str, message: str) -> str:
+    """What to do, by what the TLS library and the network said."""
+    said = message.lower()
+    if "certificate_verify_failed" in said:
+        untrusted = f"the server at {target} shows a certificate that isn't trusted, or has expired ({message})"
+        return f"{untrusted}. Is {TLS_CA} the file of its authority?"
+    if "hostname verification" in said:
+        return (
+            f"the server's certificate isn't for {target} ({message}). Address it by a name that is in the certificate"
+        )
+    if "wrong_version_number" in said:
+        return f"the server at {target} doesn't speak TLS ({message}). Unset {TLS}, {TLS_CA} and {TLS_CERT}"
+    if _wants_tls() and any(sign in said for sign in ("socket closed", "connection reset", "handshake", "ssl")):
+        hint = f"Does it ask for a client's certificate? Set {TLS_CERT} and {TLS_KEY}"
+        return f"TLS with {target} failed ({message}). {hint}"
+    hint = f"Is it running, and is {ADDRESS} right? Where it speaks TLS, set {TLS}=1"
+    return f"the server at {target} can't be reached ({message}). {hint}"
 
 
 def explain(error: grpc.aio.AioRpcError, target: str) -> Failure:
@@ -74,8 +127,7 @@ def explain(error: grpc.aio.AioRpcError, target: str) -> Failure:
     if problems and code == grpc.StatusCode.INVALID_ARGUMENT:
         return invalid(problems)
     if code == grpc.StatusCode.UNAVAILABLE and not reason:
-        hint = f"Is it running, and is {ADDRESS} right?"
-        return Failure(f"the server at {target} can't be reached ({message}). {hint}", code.name)
+        return Failure(_unreachable(target, message), code.name)
     if code == grpc.StatusCode.DEADLINE_EXCEEDED:
         return Failure(f"the server at {target} didn't answer in time", code.name)
     return Failure(message, reason or code.name)

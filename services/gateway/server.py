@@ -9,6 +9,7 @@ import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
+from services.tls import Certificate
 from temporal.server_process import ServerError
 
 _log = structlog.get_logger(__name__)
@@ -25,8 +26,9 @@ class _Server(uvicorn.Server):
 class HttpServer:
     """Listens from `start` to `stop`; `port` is the real one where any free one was asked for."""
 
-    def __init__(self, *, host: str, port: int) -> None:
+    def __init__(self, *, host: str, port: int, certificate: Certificate | None = None) -> None:
         self._host = host
+        self._certificate = certificate
         self._socket = _bound(host, port)
         self.port: int = self._socket.getsockname()[1]
         self._server: uvicorn.Server | None = None
@@ -36,10 +38,11 @@ class HttpServer:
     def url(self) -> str:
         """Where clients on this machine reach it."""
         host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self._host, self._host)
-        return f"http://{host}:{self.port}"
+        return f"{'https' if self._certificate else 'http'}://{host}:{self.port}"
 
     async def start(self, app: ASGIApp) -> None:
         """Begins to answer."""
+        certificate = self._certificate
         self._server = _Server(
             uvicorn.Config(
                 app,
@@ -50,6 +53,7 @@ class HttpServer:
                 proxy_headers=False,
                 lifespan="off",
                 ws="none",
+                ssl_context_factory=(lambda *_: certificate.context()) if certificate else None,
             )
         )
         self._running = asyncio.create_task(self._server.serve([self._socket]), name="http server")

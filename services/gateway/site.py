@@ -6,6 +6,7 @@ import grpc
 
 from services.store.keyring import KeyRing
 from services.usecases.backend import Backend
+from temporal.codec import SealingCodec
 
 
 @dataclass(frozen=True)
@@ -20,3 +21,6 @@ class Site:
     keys: KeyRing | None
     # A server of one's own machine that asks nobody to sign in.
     local: bool = False
+    # What Temporal's payloads are sealed with, and the origin of the Web UI that may have them opened.
+    codec: SealingCodec | None = None
+    temporal_ui_origin: str = ""

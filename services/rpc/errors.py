@@ -29,6 +29,7 @@ from services.errors import (
 )
 from services.rpc import deep_messages
 from services.rpc.definition_codec import problem_messages
+from temporal.codec import SealedPayloadError
 
 DOMAIN = "workflow_engine"
 # Clients refuse trailers of more than 8 KiB in all, unless told otherwise; on the wire these grow by a third.
@@ -43,6 +44,7 @@ TABLE: tuple[tuple[type[Exception], grpc.StatusCode], ...] = (
     (DefinitionError, Code.INVALID_ARGUMENT),
     (RequestInvalid, Code.INVALID_ARGUMENT),
     (PreconditionFailed, Code.FAILED_PRECONDITION),
+    (SealedPayloadError, Code.FAILED_PRECONDITION),
     (NotFound, Code.NOT_FOUND),
     (AlreadyExists, Code.ALREADY_EXISTS),
     (VersionConflict, Code.ABORTED),
@@ -68,6 +70,8 @@ def describe(error: Exception) -> tuple[grpc.StatusCode, str, str, Sequence[Prob
     if code is Code.UNAVAILABLE or (isinstance(error, DBAPIError) and error.connection_invalidated):
         message = "PostgreSQL doesn't answer; try again, and if that lasts, check the server's DATABASE_URL"
         return Code.UNAVAILABLE, "DATABASE_UNAVAILABLE", message, ()
+    if isinstance(error, SealedPayloadError):
+        return code, "TEMPORAL_KEY_MISSING", f"this server can't read what Temporal has: {error}", ()
     if isinstance(error, RPCError) and error.status in _TEMPORAL_AWAY:
         message = "Temporal doesn't answer; try again, and if that lasts, check the server's TEMPORAL_ADDRESS"
         return Code.UNAVAILABLE, "TEMPORAL_UNAVAILABLE", message, ()

@@ -1,5 +1,6 @@
 """The gRPC server: services, interceptor, limits, and a graceful end."""
 
+import tempfile
 from collections.abc import Awaitable, Callable, Mapping
 
 import grpc
@@ -17,6 +18,7 @@ from services.rpc.health import Health
 from services.rpc.human_task_servicer import HumanTaskServicer
 from services.rpc.integration_servicer import IntegrationServicer
 from services.rpc.servicer import WorkflowServicer
+from services.tls import Certificate
 from services.usecases.backend import Backend
 
 MAX_MESSAGE = 72 * 1024 * 1024
@@ -42,7 +44,10 @@ class PortTakenError(OSError):
 
 
 class GrpcServer:
-    """Listens from `start` to `stop`; `port` is the real one where any free one was asked for."""
+    """Listens from `start` to `stop`; `port` is the real one where any free one was asked for.
+
+    `internal` is where this process itself reaches it, whatever is asked of others.
+    """
 
     def __init__(
         self,
@@ -52,6 +57,7 @@ class GrpcServer:
         host: str,
         port: int,
         reflect: bool,
+        certificate: Certificate | None = None,
     ) -> None:
         self._server = grpc.aio.server(interceptors=[ErrorInterceptor()], options=_OPTIONS)
         self._health = Health(checks, SERVICES)
@@ -63,7 +69,11 @@ class GrpcServer:
             names = (*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME)
             reflection.enable_server_reflection(names, self._server)
         self._host = host
-        self.port = self._listen(host, port)
+        self.port = self._listen(host, port, certificate)
+        # Only this process's user can reach into the folder: what comes this way needs no TLS.
+        self._folder = tempfile.TemporaryDirectory(prefix="orchestrator-api-")
+        self.internal = f"unix:{self._folder.name}/socket"
+        self._server.add_insecure_port(self.internal)
 
     @property
     def address(self) -> str:
@@ -84,11 +94,15 @@ class GrpcServer:
         """Takes no new calls, lets those under way finish for so long, then ends them."""
         self._health.stop()
         await self._server.stop(seconds)
+        self._folder.cleanup()
 
-    def _listen(self, host: str, port: int) -> int:
+    def _listen(self, host: str, port: int, certificate: Certificate | None) -> int:
         target = f"[{host}]:{port}" if ":" in host and not host.startswith("[") else f"{host}:{port}"
         try:
-            bound: int = self._server.add_insecure_port(target)
+            if certificate:
+                bound: int = self._server.add_secure_port(target, certificate.grpc())
+            else:
+                bound = self._server.add_insecure_port(target)
         except RuntimeError:
             bound = 0
         if not bound:
