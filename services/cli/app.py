@@ -110,3 +110,14 @@ def migrate() -> None:
     from services.cli.roles import migrate as work
 
     perform(work())
+
+
+@app.command()
+def doctor(as_json: AsJson = False) -> None:
+    """Look a deployment over, by the same environment as `serve` and `worker`: what is wrong, and what to do.
+
+    Exit code 0: nothing that doesn't work (there may be warnings), 1: something doesn't.
+    """
+    from services.cli.doctor import doctor as work
+
+    perform(work(as_json), as_json=as_json)

@@ -30,6 +30,8 @@ _COLOURS = {
     "PAUSED": "blue",
     "RETRYING": "yellow",
     "SKIPPED": "dim",
+    "OK": "green",
+    "WARNING": "yellow",
 }
 
 

@@ -34,6 +34,7 @@ SENDING = frozenset(
 CONNECTING = frozenset({"open_connection", "create_connection", "open_unix_connection", "urlopen", "sock_connect"})
 # Who may, and why.
 ALLOWED = {
+    "services/doctor/machine.py": {"fsspec", "open_connection"},  # to what the operator's settings name
     "nodes/mail/criteria.py": {"imap_tools"},  # builds search criteria, connects to nothing
     "nodes/mail/imap.py": {"imaplib", "imap_tools", "socket", "create_connection"},  # to addresses of Egress.check
     "nodes/mail/smtp.py": {"aiosmtplib", "socket", "sock_connect"},  # over a socket of Egress.connect or .check

@@ -1,5 +1,6 @@
 """`migrate`, `serve` and `worker`: processes of their own, told where everything is by the environment."""
 
+import base64
 import os
 import signal
 import socket
@@ -13,7 +14,9 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from temporal.dev_server import DevServer, free_port
+from services.store.keyring import new_key
+from temporal.dev_server import DevServer, find_binary, free_port
+from tests.certificates import Authority
 
 Start = Callable[..., "subprocess.Popen[str]"]
 
@@ -120,3 +123,71 @@ def test_a_port_in_use_is_named(cli_at: Any, environment: dict[str, str], monkey
         done = cli_at(None).process("serve")
     assert done.returncode == 1
     assert f"can't listen on 127.0.0.1:{os.environ['GRPC_PORT']}" in done.stderr
+
+
+def test_over_tls_with_what_temporal_keeps_sealed(
+    start: Start,
+    environment: dict[str, str],
+    cli_at: Any,
+    write: Callable[..., Path],
+    temporal_server: DevServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    authority = Authority(tmp_path)
+    shown, mine = authority.certificate("server"), authority.certificate("client")
+    given = {
+        "GRPC_TLS_CERT": shown.cert,
+        "GRPC_TLS_KEY": shown.key,
+        "GRPC_TLS_CLIENT_CA": authority.path,
+        "ORCHESTRATOR_TEMPORAL_KEYS": new_key(),
+        "ORCHESTRATOR_TLS_CA": authority.path,
+        "ORCHESTRATOR_TLS_CERT": mine.cert,
+        "ORCHESTRATOR_TLS_KEY": mine.key,
+    }
+    for name, value in given.items():
+        monkeypatch.setenv(name, str(value))
+    address = f"localhost:{environment['GRPC_PORT']}"
+    start("serve")
+    start("worker")
+    credentials = grpc.ssl_channel_credentials(
+        authority.path.read_bytes(), mine.key.read_bytes(), mine.cert.read_bytes()
+    )
+    with grpc.secure_channel(address, credentials) as channel:
+        grpc.channel_ready_future(channel).result(timeout=60)
+    result = cli_at(address).json("run", write("sealed"), "--input", '{"word": "canary-9"}')
+    assert result["status"] == "COMPLETED"
+    command = [
+        find_binary() or "temporal",
+        "workflow",
+        "show",
+        "--output",
+        "json",
+        "--address",
+        temporal_server.address,
+    ]
+    command += ["--workflow-id", result["execution_id"], "--no-json-shorthand-payloads"]
+    history = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+    assert "YmluYXJ5L2VuY3J5cHRlZA==" in history  # binary/encrypted
+    assert base64.b64encode(b"canary-9")[:-4].decode() not in history
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"GRPC_TLS_CERT": "/absent.pem"}, "GRPC_TLS_CERT: GRPC_TLS_KEY"),
+        ({"GRPC_TLS_CERT": "/absent.pem", "GRPC_TLS_KEY": "/absent.key"}, "GRPC_TLS_CERT: /absent.pem can't be read"),
+        ({"HTTP_TLS_CERT": __file__, "HTTP_TLS_KEY": __file__}, "HTTP_TLS_CERT"),
+        ({"ORCHESTRATOR_TEMPORAL_KEYS": "k:hunter2"}, "ORCHESTRATOR_TEMPORAL_KEYS"),
+        ({"ORCHESTRATOR_TEMPORAL_UI_ORIGIN": "temporal/ui"}, "ORCHESTRATOR_TEMPORAL_UI_ORIGIN"),
+    ],
+)
+def test_keys_and_certificates_that_can_not_be_used(
+    given: dict[str, str], said: str, cli_at: Any, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    done = cli_at(None).process("serve")
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert "hunter2" not in done.stderr

@@ -16,6 +16,7 @@ from workflow_engine.v1 import workflow_service_pb2 as pb
 from orchestrator.errors import DefinitionError, Problem
 from services import errors as service_errors
 from services.rpc import errors
+from temporal.codec import SealedPayloadError
 
 Code = grpc.StatusCode
 SECRET = "postgresql://root:hunter2@db"
@@ -37,6 +38,7 @@ SECRET = "postgresql://root:hunter2@db"
         (RPCError(SECRET, RPCStatusCode.UNAVAILABLE, b""), Code.UNAVAILABLE, "TEMPORAL_UNAVAILABLE"),
         (RPCError(SECRET, RPCStatusCode.INVALID_ARGUMENT, b""), Code.INTERNAL, "INTERNAL"),
         (IntegrityError(SECRET, {}, Exception(SECRET)), Code.INTERNAL, "INTERNAL"),
+        (SealedPayloadError("the key k1"), Code.FAILED_PRECONDITION, "TEMPORAL_KEY_MISSING"),
         (LookupError(SECRET), Code.INTERNAL, "INTERNAL"),
         (ZeroDivisionError(SECRET), Code.INTERNAL, "INTERNAL"),
     ],
