@@ -1,6 +1,7 @@
 """All that services ask of Temporal: starting runs, steering them, and hearing how they ended."""
 
 import asyncio
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,12 +25,13 @@ from orchestrator.people import Answer
 from orchestrator.record import Status
 from orchestrator.start import RunStart
 from temporal import search_attributes
-from temporal.codec import Keys, SealingCodec
+from temporal.codec import Keys, SealedPayloadError, SealingCodec
 from temporal.converter import DATA_CONVERTER, sealing
 from temporal.queues import DEFAULT
 from temporal.workflow import OrchestratorWorkflow
 
 TASK_QUEUE = DEFAULT
+_log = logging.getLogger(__name__)
 
 
 class RunNotFoundError(LookupError):
@@ -134,7 +136,11 @@ class Runs:
             case WorkflowExecutionStatus.TIMED_OUT:
                 return Ended(Status.TIMED_OUT, at, RunError("TIMED_OUT", "the run took longer than Temporal allows it"))
             case WorkflowExecutionStatus.FAILED:
-                return await self._failed(handle, at)
+                try:
+                    return await self._failed(handle, at)
+                except SealedPayloadError as error:
+                    # With the key, the next who asks hears why; what we'd write down now would stay.
+                    _log.warning("why the run %s failed can't be read: %s", execution_id, error)
         return None
 
     async def _failed(self, handle: WorkflowHandle[Any, Any], at: datetime) -> Ended:

@@ -4,14 +4,17 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
+from temporalio.api.common.v1 import Payloads
 from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import (
     DescribeNamespaceRequest,
+    DescribeScheduleRequest,
     DescribeTaskQueueRequest,
     GetSystemInfoRequest,
     GetWorkflowExecutionHistoryRequest,
+    ListSchedulesRequest,
 )
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
@@ -27,7 +30,7 @@ from temporal.codec import ENCODING, key_of
 from temporal.queues import DEFAULT, task_queue
 
 _SHORT = timedelta(days=1)
-# Open runs whose keys are looked at.
+# Open runs, and schedules, whose keys are looked at.
 _SAMPLE = 20
 
 
@@ -95,12 +98,15 @@ class Temporal:
         missing = sorted(used - set(ring.keys if ring else ()))
         if missing:
             named = ", ".join(repr(key_id) for key_id in missing)
-            held = "it lacks" if ring else "it isn't set, and open runs need"
+            held = "it lacks" if ring else "it isn't set, and what is open needs"
             return failed(subject, f"{held} the key {named}", "add it after the current one, for servers and workers")
         if ring is None:
             advice = "make a key with `orchestrator credentials new-key`, and set it for servers and workers"
             return warning(subject, "it isn't set: Temporal keeps what runs hold in clear", advice)
-        return ok(subject, f"the key {ring.current!r} seals; no other is missing in {looked} open runs looked at")
+        return ok(
+            subject,
+            f"the key {ring.current!r} seals; no key is missing for the {looked} open runs and schedules looked at",
+        )
 
 
 def _retention(kept: timedelta) -> Finding:
@@ -130,16 +136,23 @@ async def _attributes(client: Client) -> Finding:
 
 
 async def _key_ids(client: Client) -> tuple[set[str], int]:
-    """The keys that the inputs of some open runs are sealed under, and how many runs were looked at."""
-    found: set[str] = set()
-    looked = 0
+    """The keys that some open runs and schedules are sealed under, and how many of them were looked at."""
+    inputs: list[Payloads] = []
     query = "WorkflowType = 'Orchestrator' AND ExecutionStatus = 'Running'"
     async for run in client.list_workflows(query, limit=_SAMPLE):
-        request = GetWorkflowExecutionHistoryRequest(namespace=client.namespace, maximum_page_size=1)
-        request.execution.workflow_id, request.execution.run_id = run.id, run.run_id
-        events = (await client.workflow_service.get_workflow_execution_history(request)).history.events
-        for event in events[:1]:
-            payloads = event.workflow_execution_started_event_attributes.input.payloads
-            found.update(key_of(payload) for payload in payloads if payload.metadata.get("encoding") == ENCODING)
-        looked += 1
-    return found, looked
+        history = GetWorkflowExecutionHistoryRequest(namespace=client.namespace, maximum_page_size=1)
+        history.execution.workflow_id, history.execution.run_id = run.id, run.run_id
+        events = (await client.workflow_service.get_workflow_execution_history(history)).history.events
+        inputs += [event.workflow_execution_started_event_attributes.input for event in events[:1]]
+    schedules = ListSchedulesRequest(namespace=client.namespace, maximum_page_size=_SAMPLE)
+    for entry in (await client.workflow_service.list_schedules(schedules)).schedules:
+        request = DescribeScheduleRequest(namespace=client.namespace, schedule_id=entry.schedule_id)
+        described = await client.workflow_service.describe_schedule(request)
+        inputs.append(described.schedule.action.start_workflow.input)
+    found = {
+        key_of(payload)
+        for input_ in inputs
+        for payload in input_.payloads
+        if payload.metadata.get("encoding") == ENCODING
+    }
+    return found, len(inputs)

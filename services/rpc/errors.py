@@ -71,7 +71,8 @@ def describe(error: Exception) -> tuple[grpc.StatusCode, str, str, Sequence[Prob
         message = "PostgreSQL doesn't answer; try again, and if that lasts, check the server's DATABASE_URL"
         return Code.UNAVAILABLE, "DATABASE_UNAVAILABLE", message, ()
     if isinstance(error, SealedPayloadError):
-        return code, "TEMPORAL_KEY_MISSING", f"this server can't read what Temporal has: {error}", ()
+        problem = Problem("TEMPORAL_KEY_MISSING", f"this server can't read what Temporal has: {error}")
+        return code, problem.code, problem.message, [problem]
     if isinstance(error, RPCError) and error.status in _TEMPORAL_AWAY:
         message = "Temporal doesn't answer; try again, and if that lasts, check the server's TEMPORAL_ADDRESS"
         return Code.UNAVAILABLE, "TEMPORAL_UNAVAILABLE", message, ()

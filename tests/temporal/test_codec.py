@@ -61,6 +61,14 @@ async def test_sealed_and_opened(size: int) -> None:
     assert await SealingCodec(BOTH, "default").decode(sealed) == given
 
 
+async def test_during_a_change_of_keys_each_process_opens_what_the_others_seal() -> None:
+    begun, half, ended = FIRST, Ring("k1", {"k1": OLD, "k2": NEW}), BOTH
+    for one, other in ((begun, half), (half, ended)):
+        for sealing_, opening in ((one, other), (other, one)):
+            sealed = await SealingCodec(sealing_, "default").encode([plain()])
+            assert await SealingCodec(opening, "default").decode(sealed) == [plain()]
+
+
 async def test_the_same_is_never_sealed_alike() -> None:
     codec = SealingCodec(FIRST, "default")
     sealed = await codec.encode([plain()] * 100) + await SealingCodec(FIRST, "default").encode([plain()] * 100)
@@ -205,3 +213,15 @@ async def test_no_user_data_is_in_the_database_of_temporal(data_folder: Path) ->
     for run in (written, *(history.encode() for history in histories)):
         assert canary.encode() not in run
         assert base64.b64encode(canary.encode())[:-4] not in run
+
+
+async def test_a_failure_that_can_not_be_read_ends_no_record(temporal_server: DevServer) -> None:
+    async with sealed_engine(temporal_server, FIRST, f"unread-{uuid.uuid4()}") as running:
+        failing = [trigger(), javascript("Code", "throw new Error('no')")]
+        handle = await running.start(workflow("unread", failing, "Start -> Code"))
+        assert await running.failure(handle)
+        other = Runs(await connect(keys=SECOND, target_host=temporal_server.address))
+        assert await other.ended([handle.id]) == {}
+        ended = await Runs(running.client).ended([handle.id])
+    assert ended[handle.id].error is not None
+    assert "no" in str(ended[handle.id].error)
