@@ -9,12 +9,14 @@ import tempfile
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 
 import grpc.aio
+import psutil
 from temporalio.api.common.v1 import Payload
 from temporalio.client import Client
 
-from benchmarks.__main__ import process, throughput
+from benchmarks.__main__ import RUNS_AT_ONCE, process, throughput
 from benchmarks.subjects import Ours, Run, effectful, linear
 from services.store.keyring import new_key, read_keys
 from temporal.codec import SealingCodec
@@ -23,8 +25,17 @@ ROUNDS = 3
 KEYS = "ORCHESTRATOR_TEMPORAL_KEYS"
 
 
+@dataclass(frozen=True)
+class _Stack:
+    """A stack, a client of its Temporal, and the process that is the API and the worker."""
+
+    ours: Ours
+    client: Client
+    process: psutil.Process
+
+
 @asynccontextmanager
-async def _stack(keys: str) -> AsyncIterator[tuple[Ours, Client]]:
+async def _stack(keys: str) -> AsyncIterator[_Stack]:
     os.environ[KEYS] = keys  # for the process that starts now
     async with AsyncExitStack() as entered:
         data = entered.enter_context(tempfile.TemporaryDirectory(prefix="orchestrator-bench-"))
@@ -32,7 +43,8 @@ async def _stack(keys: str) -> AsyncIterator[tuple[Ours, Client]]:
         said = await entered.enter_async_context(process(*command, ready="Ctrl-C"))
         addresses = dict(re.findall(r"^ +(API|Temporal) +(\S+)$", said, re.MULTILINE))
         channel = await entered.enter_async_context(grpc.aio.insecure_channel(addresses["API"]))
-        yield Ours(channel), await Client.connect(addresses["Temporal"])
+        (started,) = [child for child in psutil.Process().children() if data in child.cmdline()]
+        yield _Stack(Ours(channel), await Client.connect(addresses["Temporal"]), started)
 
 
 async def _events(client: Client) -> int:
@@ -42,15 +54,21 @@ async def _events(client: Client) -> int:
     raise RuntimeError("nothing has run")
 
 
-async def _rates(plain: Run, sealed: Run) -> tuple[float, float]:
-    """Runs a second of both, the median of interleaved rounds after one to warm up."""
-    found: dict[str, list[float]] = {"plain": [], "sealed": []}
+async def _measured(stacks: dict[str, tuple[_Stack, Run]]) -> dict[str, tuple[float, float]]:
+    """Runs a second, and CPU milliseconds a run, of each: the medians of interleaved rounds after one to warm up."""
+    found: dict[str, list[tuple[float, float]]] = {name: [] for name in stacks}
     for turn in range(ROUNDS + 1):
-        for name, run in (("plain", plain), ("sealed", sealed)):
+        for name, (stack, run) in stacks.items():
+            before = stack.process.cpu_times()
             rate = await throughput(run)
+            after = stack.process.cpu_times()
+            spent = after.user + after.system - before.user - before.system
             if turn:
-                found[name].append(rate)
-    return statistics.median(found["plain"]), statistics.median(found["sealed"])
+                found[name].append((rate, spent * 1000 / RUNS_AT_ONCE))
+    return {
+        name: (statistics.median(rate for rate, _ in pairs), statistics.median(cpu for _, cpu in pairs))
+        for name, pairs in found.items()
+    }
 
 
 async def _payloads() -> None:
@@ -71,14 +89,16 @@ async def _payloads() -> None:
 async def main() -> None:
     """Measures and prints."""
     await _payloads()
-    async with _stack("") as (plain, client), _stack(new_key()) as (sealed, _):
+    async with _stack("") as clear, _stack(new_key()) as sealed:
         for name, definition in (("5 pure nodes", linear(5)), ("5 nodes with effects", effectful(5))):
-            a, b = await plain.subject(name, definition), await sealed.subject(name, definition)
-            without, with_ = await _rates(a, b)
-            events = await _events(client)
+            runs = {which: await stack.ours.subject(name, definition) for which, stack in (("a", clear), ("b", sealed))}
+            found = await _measured({"clear": (clear, runs["a"]), "sealed": (sealed, runs["b"])})
+            (without, cpu_without), (with_, cpu_with) = found["clear"], found["sealed"]
+            events = await _events(clear.client)
             print(
-                f"{name}: {without * events:.0f} events/s in clear, {with_ * events:.0f} sealed "
-                f"({without:.1f} and {with_:.1f} runs/s), ratio {with_ / without:.2f}"
+                f"{name}: {without * events:.0f} events/s in clear, {with_ * events:.0f} sealed: "
+                f"ratio {with_ / without:.2f}; {cpu_without:.1f} and {cpu_with:.1f} ms CPU a run: "
+                f"ratio {cpu_with / cpu_without:.2f}"
             )
 
 

@@ -137,6 +137,7 @@ class Stack:
             **dict.fromkeys(
                 ("grpc_tls_cert", "grpc_tls_key", "grpc_tls_client_ca", "http_tls_cert", "http_tls_key"), ""
             ),
+            orchestrator_temporal_ui_origin=given.orchestrator_temporal_ui_origin or self._temporal.ui_url,
             orchestrator_files_url=given.orchestrator_files_url or str(self.data / "files"),
             orchestrator_shutdown_seconds=self._grace,
         )

@@ -80,7 +80,9 @@ async def _let_in(site: Site, codec: SealingCodec, request: Request) -> None:
 
 
 async def _sign_in(site: Site, request: Request) -> None:
-    given = request.headers.get("authorization")
+    # The second is of a browser's session, where the gateway has found one.
+    session = getattr(request.state, "access_token", "")
+    given = request.headers.get("authorization") or (f"Bearer {session}" if session else "")
     if not given:
         raise _Refused(401, "sign in: send an access token or an API key as `Authorization: Bearer …`")
     metadata = [("authorization", given)]

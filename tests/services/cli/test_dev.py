@@ -1,15 +1,21 @@
 """`orchestrator dev` and the embedded `run`: they start everything, and leave nothing behind."""
 
+import base64
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
 import time
 
+import httpx
 import psutil
 import psycopg
 import pytest
+
+from services.store.keyring import new_key
+from temporal.dev_server import find_binary
 
 
 def servers(process: "subprocess.Popen[str]") -> dict[str, psutil.Process]:
@@ -24,6 +30,24 @@ def test_starts_all_and_stops_all(launch, cli_at, write, data_folder) -> None:
     children = psutil.Process(dev.process.pid).children(recursive=True)
     assert dev.stop() == 0
     assert psutil.wait_procs(children, timeout=10)[1] == []
+
+
+def test_with_keys_it_seals_and_opens_for_this_machine(launch, cli_at, write, data_folder, monkeypatch) -> None:
+    monkeypatch.setenv("ORCHESTRATOR_TEMPORAL_KEYS", new_key())
+    for name in ("GRPC_TLS_CERT", "GRPC_TLS_KEY", "HTTP_TLS_CERT", "HTTP_TLS_KEY"):
+        monkeypatch.setenv(name, "/of/another/server.pem")  # not for the loopback interface
+    dev = launch(data_folder, "--ui-port", "0", "--http-port", "0")
+    ran = cli_at(dev.addresses["API"]).json("run", write("w"), "--input", '{"word": "canary-4"}')
+    addresses = "\n".join(f"{name} {value}" for name, value in dev.addresses.items())
+    web, ui = (re.search(rf"{name} +(http\S+)", addresses)[1] for name in ("Web and REST", "Web UI"))
+    show = [find_binary(), "workflow", "show", "--workflow-id", ran["execution_id"], "--output", "json"]
+    show += ["--address", dev.addresses["Temporal"], "--namespace", "default"]
+    for more, seen in (([], False), (["--codec-endpoint", f"{web}/codec"], True)):
+        printed = subprocess.run([*show, *more], capture_output=True, text=True, timeout=60, check=True).stdout
+        found = b"".join(base64.b64decode(data) for data in re.findall(r'"data": "([A-Za-z0-9+/=]+)"', printed))
+        assert (b"canary-4" in found) == seen
+    asked = {"origin": ui, "access-control-request-method": "POST"}
+    assert httpx.options(f"{web}/codec/decode", headers=asked).headers["access-control-allow-origin"] == ui
 
 
 def test_keeps_its_data(launch, cli_at, write, data_folder) -> None:
