@@ -59,6 +59,12 @@ class Stack:
         assert self._server, "start() comes first"
         return self._server.address
 
+    @property
+    def internal(self) -> str:
+        """Where this process itself reaches the API, whatever its environment says of TLS."""
+        assert self._server, "start() comes first"
+        return self._server.grpc.internal
+
     def addresses(self) -> list[tuple[str, str]]:
         """Everything a user may want to look at."""
         assert self._server, "start() comes first"

@@ -31,7 +31,7 @@ async def embedded(workflow: Workflow) -> AsyncIterator[str]:
                 refuse_errors(await find_problems(workflow))
             with status("Starting PostgreSQL, Temporal, the API and a worker for this run …"):
                 await starting
-            yield stack.address
+            yield stack.internal
         except ServerError as error:
             raise Failure(f"the embedded server didn't start: {error}", "START_FAILED") from None
         finally:

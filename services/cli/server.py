@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 ADDRESS = "ORCHESTRATOR_ADDRESS"
 TLS, TLS_CA = "ORCHESTRATOR_TLS", "ORCHESTRATOR_TLS_CA"
 TLS_CERT, TLS_KEY = "ORCHESTRATOR_TLS_CERT", "ORCHESTRATOR_TLS_KEY"
+# A server in this process.
+_OWN = "unix:"
 DEFAULT_ADDRESS = "127.0.0.1:50051"
 TIMEOUT = 60.0
 _DETAILS = "grpc-status-details-bin"
@@ -76,7 +78,7 @@ def _secured(target: str, options: list[tuple[str, int]]) -> grpc.aio.Channel:
         raise Failure(f"{TLS} is 1 or 0, not {_variable(TLS)[:20]!r}", "BAD_SETTINGS")
     if bool(cert) != bool(key):
         raise Failure(f"{TLS_CERT} and {TLS_KEY} belong together, and one isn't set", "BAD_SETTINGS")
-    if not _wants_tls():
+    if target.startswith(_OWN) or not _wants_tls():
         return grpc.aio.insecure_channel(target, options=options)
     credentials = grpc.ssl_channel_credentials(_file(TLS_CA, authority), _file(TLS_KEY, key), _file(TLS_CERT, cert))
     return grpc.aio.secure_channel(target, credentials, options=options)

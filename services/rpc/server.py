@@ -36,6 +36,8 @@ _OPTIONS = (
     ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
 )
 
+# A socket's path has 104 bytes at most on macOS, 108 on Linux.
+_LONGEST_FOLDER = 60
 _log = structlog.get_logger(__name__)
 
 
@@ -71,7 +73,8 @@ class GrpcServer:
         self._host = host
         self.port = self._listen(host, port, certificate)
         # Only this process's user can reach into the folder: what comes this way needs no TLS.
-        self._folder = tempfile.TemporaryDirectory(prefix="orchestrator-api-")
+        short = len(tempfile.gettempdir()) < _LONGEST_FOLDER
+        self._folder = tempfile.TemporaryDirectory(prefix="orchestrator-api-", dir=None if short else "/tmp")
         self.internal = f"unix:{self._folder.name}/socket"
         self._server.add_insecure_port(self.internal)
 

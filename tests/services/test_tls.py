@@ -2,6 +2,7 @@
 
 import shutil
 import ssl
+import stat
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -62,6 +63,11 @@ def trust(monkeypatch: pytest.MonkeyPatch, **variables: object) -> None:
         monkeypatch.setenv(f"ORCHESTRATOR_{name.upper()}", str(value))
 
 
+def mode(path: Path) -> int:
+    """What kind of file it is, and for whom; 0 if there is none."""
+    return path.stat().st_mode if path.exists() else 0
+
+
 async def call(address: str) -> None:
     async with connected(address) as stub:
         await stub.ListWorkflows(ListWorkflowsRequest(), timeout=30)
@@ -83,9 +89,19 @@ async def test_the_api_over_tls(serve: Serve, authority: Authority, monkeypatch:
         assert "isn't trusted" in await refusal(server.address)
         trust(monkeypatch)
         assert "ORCHESTRATOR_TLS=1" in await refusal(server.address)
-        # The gateway asks the API by a way of its own.
+        # The gateway asks the API by a way of its own, on which nobody else can come.
+        socket = Path(server.grpc.internal.removeprefix("unix:"))
+        assert stat.S_ISSOCK(mode(socket))
+        assert stat.S_IMODE(mode(socket.parent)) == 0o700
         async with httpx.AsyncClient() as http:
             assert (await http.get(f"{server.http.url}/readyz", timeout=30)).status_code == 200
+    assert mode(socket.parent) == 0
+
+
+async def test_a_long_path_to_temporary_files(serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / ("long" * 30)))
+    async with serve() as server, httpx.AsyncClient() as http:
+        assert (await http.get(f"{server.http.url}/readyz", timeout=30)).status_code == 200
 
 
 @pytest.mark.parametrize(("kind", "said"), [("stranger", "isn't trusted"), ("host", "isn't for 127.0.0.1")])

@@ -110,6 +110,7 @@ def test_a_port_in_use_is_named(cli_at, data_folder) -> None:
 
 def test_a_run_without_a_server_starts_its_own(cli_at, write, data_folder, monkeypatch) -> None:
     monkeypatch.setenv("TMPDIR", str(data_folder))
+    monkeypatch.setenv("ORCHESTRATOR_TLS", "1")  # of another server
     done = cli_at(None).process("run", write("w"), "--input", '{"a": 1}', "--json")
     assert done.returncode == 0
     assert done.stderr == ""
