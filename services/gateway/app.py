@@ -3,11 +3,12 @@
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 
-from services.gateway import codec, health
+from services.gateway import health, styles
+from services.gateway.failures import HANDLERS
 from services.gateway.site import Site
 
 
 def make_app(site: Site) -> Starlette:
     """The gateway as an ASGI application."""
-    routes: list[BaseRoute] = [*health.routes(site), *codec.routes(site)]
-    return Starlette(routes=routes)
+    routes: list[BaseRoute] = [*health.routes(site), *styles.routes(site)]
+    return Starlette(routes=routes, exception_handlers=HANDLERS)
