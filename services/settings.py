@@ -9,6 +9,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from nodes.http.policy import EgressPolicy
 from nodes.mcp.registry import RegisteredServer, read_servers
+from services.gateway.options import parse_networks, parse_origins
 from services.store.engine import database_url
 from services.store.keyring import check_keys
 from services.tls import TlsFiles
@@ -44,6 +45,9 @@ class Settings(BaseSettings):
     http_tls_cert: str = Field("", description="as GRPC_TLS_CERT, for the gateway")
     http_tls_key: str = Field("", description="the file of that certificate's key")
     orchestrator_public_url: str = Field("", description="where people and services reach the gateway")
+    orchestrator_trusted_proxies: str = Field("", description="the networks of proxies that tell clients' addresses")
+    orchestrator_cors_origins: str = Field("", description="other origins whose pages may call the REST API")
+    orchestrator_rate_limit: int = Field(1200, ge=0, description="requests a minute from one address; 0 for any number")
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
     log_format: Literal["json", "console"] = "json"
@@ -87,6 +91,18 @@ class Settings(BaseSettings):
     @classmethod
     def _egress(cls, value: str) -> str:
         EgressPolicy.parse(value)
+        return value
+
+    @field_validator("orchestrator_trusted_proxies")
+    @classmethod
+    def _proxies(cls, value: str) -> str:
+        parse_networks(value)
+        return value
+
+    @field_validator("orchestrator_cors_origins")
+    @classmethod
+    def _origins(cls, value: str) -> str:
+        parse_origins(value)
         return value
 
     @field_validator("secret_key", "orchestrator_temporal_keys")

@@ -27,6 +27,7 @@ from orchestrator.errors import Problem
 from orchestrator.model import Workflow
 from orchestrator.plan import Plan
 from services.gateway.app import make_app
+from services.gateway.options import Options, parse_networks, parse_origins
 from services.gateway.server import HttpServer
 from services.gateway.site import Site
 from services.rpc.server import MAX_MESSAGE, GrpcServer
@@ -167,6 +168,7 @@ class Server:
             local=self._role.local,
             codec=self._codec if isinstance(self._codec, SealingCodec) else None,
             temporal_ui_origin=settings.orchestrator_temporal_ui_origin,
+            options=_gateway_options(settings),
         )
 
     async def wait(self) -> None:
@@ -285,6 +287,12 @@ def build_worker(
 def queues_of(catalogue: Catalogue) -> list[str]:
     """Every queue that a worker can work on: the default one, and those of the catalogue's nodes."""
     return list(dict.fromkeys([DEFAULT, *sorted({executor.queue or DEFAULT for executor in catalogue.values()})]))
+
+
+def _gateway_options(settings: Settings) -> Options:
+    proxies = parse_networks(settings.orchestrator_trusted_proxies)
+    origins = parse_origins(settings.orchestrator_cors_origins)
+    return Options(proxies, origins, settings.orchestrator_rate_limit)
 
 
 def _opens_credentials(catalogue: Catalogue, queues: Sequence[str]) -> bool:

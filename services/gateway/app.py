@@ -1,14 +1,76 @@
-"""The application: all routes, in the order in which they are tried."""
+"""The application: all routes, in the order in which they are tried, and what every request passes."""
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 
-from services.gateway import health, styles
+from services.gateway import codec, connect, docs, health, oauth, openapi, rest, session, styles
+from services.gateway.access_log import AccessLog
+from services.gateway.clients import ClientAddress
+from services.gateway.csrf import Csrf
 from services.gateway.failures import HANDLERS
+from services.gateway.origins import Origins
+from services.gateway.other_origins import OtherOrigins
+from services.gateway.rates import Buckets, RateLimit
+from services.gateway.renewal import Renewal
+from services.gateway.security_headers import SecurityHeaders
+from services.gateway.session_cookies import SessionCookies
 from services.gateway.site import Site
+from services.gateway.web import web
+
+_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+_EXPOSED = ["Retry-After"]
+_TAKEN = [
+    "Authorization",
+    "Content-Type",
+    "X-Workspace",
+    "Connect-Protocol-Version",
+    "Connect-Timeout-Ms",
+    "Last-Event-ID",
+]
 
 
 def make_app(site: Site) -> Starlette:
     """The gateway as an ASGI application."""
-    routes: list[BaseRoute] = [*health.routes(site), *styles.routes(site)]
-    return Starlette(routes=routes, exception_handlers=HANDLERS)
+    csrf = Csrf(site.keys)
+    routes: list[BaseRoute] = [
+        *health.routes(site),
+        *styles.routes(site),
+        *session.routes(site, csrf),
+        *oauth.routes(site),
+        *openapi.routes(site),
+        *docs.routes(site),
+        *codec.routes(site),
+        *rest.routes(site),
+        *connect.routes(site),
+    ]
+    app = Starlette(routes=routes, exception_handlers=HANDLERS, middleware=_middleware(site, csrf))
+    app.router.redirect_slashes = False
+    app.router.default = web()
+    return app
+
+
+def _middleware(site: Site, csrf: Csrf) -> list[Middleware]:
+    """From the outermost inwards."""
+    options = site.options
+    found = [
+        Middleware(ClientAddress, proxies=options.trusted_proxies),
+        Middleware(AccessLog),
+        Middleware(SecurityHeaders),
+    ]
+    if options.requests_per_minute and not site.local:
+        found.append(Middleware(RateLimit, rates=Buckets(options.requests_per_minute)))
+    if options.cors_origins:
+        origins = list(options.cors_origins)
+        found.append(
+            Middleware(
+                OtherOrigins,
+                allow_origins=origins,
+                allow_methods=_METHODS,
+                allow_headers=_TAKEN,
+                expose_headers=_EXPOSED,
+            )
+        )
+    found.append(Middleware(Origins, site=site))
+    found.append(Middleware(SessionCookies, site=site, csrf=csrf, renewal=Renewal(site)))
+    return found

@@ -4,12 +4,16 @@ import uuid
 
 import grpc
 import structlog
+from google.protobuf import json_format
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ExceptionHandler
+from temporalio.service import RPCError
 
 from services.gateway.answers import Code, Failure, Refused, answer, failure_of
+from services.rpc.definition_codec import problem_messages
+from services.rpc.errors import TABLE, describe
 
 _log = structlog.get_logger(__name__)
 _OF_STATUS = {400: Code.INVALID_ARGUMENT, 404: Code.NOT_FOUND, 405: Code.UNIMPLEMENTED}
@@ -18,6 +22,16 @@ _OF_STATUS = {400: Code.INVALID_ARGUMENT, 404: Code.NOT_FOUND, 405: Code.UNIMPLE
 async def on_known(request: Request, error: Exception) -> Response:
     """A call of the API that failed, or a request that was refused."""
     return answer(request, failure_of(error))
+
+
+async def on_service(request: Request, error: Exception) -> Response:
+    """What a use case that an endpoint calls by itself refuses, as the API would have."""
+    code, reason, message, problems = describe(error)
+    if code is Code.INTERNAL:
+        return await on_bug(request, error)
+    told = [json_format.MessageToDict(problem) for problem in problem_messages(problems)]
+    headers = {"retry-after": "1"} if code is Code.UNAVAILABLE else {}
+    return answer(request, Failure(code, message, reason, told, headers=headers))
 
 
 async def on_http(request: Request, error: Exception) -> Response:
@@ -45,5 +59,7 @@ HANDLERS: dict[int | type[Exception], ExceptionHandler] = {
     Refused: on_known,
     grpc.aio.AioRpcError: on_known,
     HTTPException: on_http,
+    **{kind: on_service for kind, _ in TABLE},
+    RPCError: on_service,
     500: on_bug,
 }

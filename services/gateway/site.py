@@ -1,9 +1,12 @@
 """What every page and endpoint of the gateway works on."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import grpc
 
+from services.gateway.options import Options
+from services.gateway.sign_on import SignOn
+from services.rpc.server import SERVICES
 from services.store.keyring import KeyRing
 from services.usecases.backend import Backend
 from temporal.codec import SealingCodec
@@ -24,3 +27,10 @@ class Site:
     # What Temporal's payloads are sealed with, and the origin of the Web UI that may have them opened.
     codec: SealingCodec | None = None
     temporal_ui_origin: str = ""
+    options: Options = field(default_factory=Options)
+    # Signing in by an OpenID provider; None where there is none.
+    sign_on: SignOn | None = None
+    # What calls through `channel` show as `x-gateway`: then `x-client-address` and `x-via` are believed.
+    gateway_token: str = ""
+    # The full names of the services that the API's server registers.
+    services: tuple[str, ...] = SERVICES
