@@ -111,7 +111,7 @@ def failure_of(error: Exception) -> Failure:
             problems = json_format.MessageToDict(message).get("problems", [])
     if code in _PASSING:
         headers.setdefault("retry-after", str(_RETRY_SECONDS))
-    return Failure(code, error.details() or "", reason, problems, details, headers=headers)
+    return Failure(code, error.details() or "", reason or code.name, problems, details, headers=headers)
 
 
 def answer(request: HTTPConnection, failure: Failure) -> Response:

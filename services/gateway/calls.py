@@ -28,7 +28,8 @@ async def unary(
     stub = site.channel.unary_unary(
         method.path, request_serializer=method.request.SerializeToString, response_deserializer=method.decode
     )
-    seconds = timeout_of(request) or UNARY_SECONDS
+    asked = timeout_of(request)
+    seconds = UNARY_SECONDS if asked is None else asked
     call = stub(message, timeout=seconds, metadata=metadata(site, request, via=via, token=token))
     answer = asyncio.ensure_future(_awaited(call))
     gone = asyncio.ensure_future(disconnected(request))

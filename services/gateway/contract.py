@@ -57,6 +57,8 @@ def methods(services: Iterable[str]) -> list[Method]:
 def read_json(kind: type[Message], data: bytes) -> Message:
     """The message that JSON text stands for; fields by their names in the contract or in lowerCamelCase."""
     check_depth(data, _JSON_LEVELS)
+    if data.strip()[:1] not in (b"{", b""):
+        raise invalid("BAD_JSON", "the body must be a JSON object")
     try:
         text = data.decode() if data.strip() else "{}"
         return json_format.Parse(text, kind(), max_recursion_depth=_MESSAGE_LEVELS)

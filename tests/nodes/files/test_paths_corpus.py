@@ -9,21 +9,28 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+from starlette.applications import Starlette
+from starlette.datastructures import UploadFile
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
 
 from nodes.errors import PermanentError
 from nodes.files.store import FileStore
+from services.gateway.failures import HANDLERS
+from services.gateway.server import HttpServer
+from services.gateway.uploads import read_form
 from tests.nodes.files.conftest import LIMIT
 
 MARKER = Path("/tmp/pwned-marker")
 CORPUS = Path(__file__).parents[2] / "corpus" / "paths.jsonl"
-# How a form's request is read is the form trigger's matter; here there is none yet.
-LATER = {"PATH-079"}
 
 
 def rows() -> list[Any]:
     found = [json.loads(line) for line in CORPUS.read_text("utf-8").splitlines()]
-    return [pytest.param(row, id=row["id"]) for row in found if row["id"] not in LATER]
+    return [pytest.param(row, id=row["id"]) for row in found]
 
 
 def set_up(root: Path, steps: list[dict[str, Any]]) -> None:
@@ -121,11 +128,44 @@ async def act(row: dict[str, Any], store: FileStore, root: Path, operate: Callab
         case "extract":
             (root / path).write_bytes(archive(path, row["entries"]))
             await operate(store, "unzip", path=path)
+        case "upload" if isinstance(row.get("content_type"), list):
+            await upload(store, row["content_type"], operate)
         case "upload":
             item = {"json": {}, "files": row["body"]["files"]}
             await operate(store, "write", item, path="upload", file=next(iter(item["files"])))
         case _:
             raise AssertionError(f"an operation that isn't known: {row['op']}")
+
+
+async def upload(store: FileStore, content_types: list[str], operate: Callable[..., Any]) -> None:
+    """Posts a file to an endpoint that reads its form as the gateway's do; PermanentError as it was refused."""
+
+    async def receive(request: Request) -> JSONResponse:
+        form = await read_form(request, file_limit=LIMIT)
+        file = form["file"]
+        assert isinstance(file, UploadFile)
+        await operate(store, "write", path="upload", content=(await file.read()).decode())
+        await form.close()
+        return JSONResponse({})
+
+    server = HttpServer(host="127.0.0.1", port=0)
+    await server.start(Starlette(routes=[Route("/", receive, methods=["POST"])], exception_handlers=HANDLERS))
+    body = b'--x\r\ncontent-disposition: form-data; name="file"; filename="f"\r\n\r\nhello\r\n--x--\r\n'
+    try:
+        async with httpx.AsyncClient(timeout=60) as client:
+            headers = [("content-type", value) for value in content_types]
+            answer = await client.post(server.url, content=body, headers=headers)
+    finally:
+        await server.stop(1)
+    if answer.status_code != 200:
+        assert answer.status_code == 400
+        raise PermanentError(answer.json()["message"], code=answer.json()["reason"])
+
+
+async def test_an_upload_of_one_type_is_taken(local: FileStore, tmp_path: Path, operate: Callable[..., Any]) -> None:
+    (tmp_path / "store" / "ws" / "files").mkdir(parents=True)
+    await upload(local, ["multipart/form-data; boundary=x"], operate)
+    assert (tmp_path / "store" / "ws" / "files" / "upload").read_text() == "hello"
 
 
 def test_a_file_above_the_limit_is_in_the_corpus() -> None:

@@ -25,8 +25,10 @@ def servers(process: "subprocess.Popen[str]") -> dict[str, psutil.Process]:
 
 def test_starts_all_and_stops_all(launch, cli_at, write, data_folder) -> None:
     dev = launch(data_folder, "--ui-port", "0")
-    assert dev.addresses.keys() >= {"API", "Temporal", "Web UI", "PostgreSQL", "Data"}
+    assert dev.addresses.keys() >= {"API", "Web and REST", "Temporal", "Web UI", "PostgreSQL", "Data"}
     assert cli_at(dev.addresses["API"]).json("run", write("w"))["status"] == "COMPLETED"
+    page = httpx.get(dev.addresses["Web and REST"] + "/api/v1/workflows", timeout=60)
+    assert page.json()["workflows"]
     children = psutil.Process(dev.process.pid).children(recursive=True)
     assert dev.stop() == 0
     assert psutil.wait_procs(children, timeout=10)[1] == []
