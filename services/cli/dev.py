@@ -76,6 +76,6 @@ async def _until(stopping: asyncio.Event, task: "asyncio.Future[_T]") -> _T | No
 def _announce(stack: Stack) -> None:
     print("Orchestrator is ready.")
     for name, value in stack.addresses():
-        print(f"  {name:12} {value}")
+        print(f"  {name:12}  {value}")
     print(f"Run a workflow: ORCHESTRATOR_ADDRESS={stack.address} orchestrator run FILE")
     print("Ctrl-C stops everything.", flush=True)
