@@ -1,5 +1,6 @@
 """Proofs that a request comes from a page of ours, and not from another site that the browser visits."""
 
+from functools import cache
 from typing import Any
 
 from starlette.datastructures import FormData
@@ -49,5 +50,6 @@ async def checked_form(request: Request, csrf: Csrf, **limits: Any) -> FormData:
     return form
 
 
+@cache
 def _fresh() -> KeyRing:
     return read_keys(new_key())

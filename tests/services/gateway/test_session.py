@@ -10,14 +10,23 @@ from typing import Any
 import grpc
 import httpx
 import pytest
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
 
 from services.gateway.contract import KNOWN
+from services.gateway.csrf import Csrf, checked_form
+from services.gateway.failures import HANDLERS
+from services.gateway.renewal import Renewal
 from services.gateway.session import local_path
+from services.gateway.session_cookies import SessionCookies
 from services.gateway.site import Site
 from services.identity.caller import current_caller
 from services.store.keyring import read_keys
 from tests.services.conftest import SECRET_KEY
-from tests.services.gateway.conftest import Gateway, People, served
+from tests.services.gateway.conftest import Gateway, People, access_token, served
 
 SESSION = "/api/v1/session"
 WORKSPACES = "/api/v1/workspaces"
@@ -92,8 +101,6 @@ async def test_cookies_change_nothing_without_a_proof(signing: Gateway, headers:
 
 
 async def test_a_token_of_another_session_proves_nothing(signing: Gateway) -> None:
-    from services.gateway.csrf import Csrf
-
     await signed_in(signing)
     other = Csrf(signing.site.keys).token("s2")
     answer = await signing.client.post(WORKSPACES, json={}, headers={"origin": signing.url, "x-csrf-token": other})
@@ -217,3 +224,27 @@ async def test_only_the_browser_that_began_finishes(signing_on: Gateway, provide
     )
     assert denied.status_code == 400
     assert "&lt;b&gt;denied" in denied.text
+
+
+async def test_a_form_proves_itself_by_a_field(auth_channel: grpc.aio.Channel) -> None:
+    ring = read_keys(SECRET_KEY)
+    site = Site(None, auth_channel, "http://127.0.0.1", ring, services=KNOWN)  # type: ignore[arg-type]
+    csrf, access = Csrf(ring), access_token("s1", 1800)
+
+    async def receive(request: Request) -> JSONResponse:
+        form = await checked_form(request, csrf)
+        return JSONResponse([form.get("a"), getattr(request.state, "access_token", "")])
+
+    middleware = [Middleware(SessionCookies, site=site, csrf=csrf, renewal=Renewal(site))]
+    routes = [Route("/", receive, methods=["POST"])]
+    app = Starlette(routes=routes, middleware=middleware, exception_handlers=HANDLERS)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1") as client:
+        outsider = await client.post("/", data={"a": "1"})
+        assert outsider.json() == ["1", ""]
+        client.cookies.set("orchestrator_access", access)
+        headers = {"origin": "http://127.0.0.1"}
+        right = await client.post("/", data={"a": "1", "csrf_token": csrf.token("s1")}, headers=headers)
+        assert right.json() == ["1", access]
+        for field in ({}, {"csrf_token": csrf.token("s2")}):
+            wrong = await client.post("/", data={"a": "1", **field}, headers=headers)
+            assert (wrong.status_code, wrong.json()["reason"]) == (403, "CSRF")
