@@ -26,6 +26,22 @@ class VersionConflict(ServiceError):
     """Somebody else was faster; read again and repeat."""
 
 
+class Unauthenticated(ServiceError):
+    """A call that says not, or not truly, who makes it."""
+
+
+class Forbidden(ServiceError):
+    """A call that whoever makes it may not make."""
+
+
+class RateLimited(ServiceError):
+    """Too many calls of a kind; `retry_after` says when, in seconds, another may be made."""
+
+    def __init__(self, code: str, message: str, retry_after: float) -> None:
+        super().__init__(code, message)
+        self.retry_after = retry_after
+
+
 class Unavailable(ServiceError):
     """A server that is needed doesn't answer; try again later."""
 

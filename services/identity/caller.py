@@ -4,6 +4,9 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import StrEnum
 
+# Where everything is that belongs to nobody in particular.
+DEFAULT_WORKSPACE = "default"
+
 
 class Role(StrEnum):
     """What a member of a workspace may do; each may do what those after it may."""
@@ -14,13 +17,25 @@ class Role(StrEnum):
     APPROVER = "APPROVER"
     VIEWER = "VIEWER"
 
+    def includes(self, other: "Role") -> bool:
+        """Whether it may do all that the other may."""
+        return _ORDER[self] <= _ORDER[other]
+
+    def lesser(self, other: "Role") -> "Role":
+        """The one of the two that may do less."""
+        return other if self.includes(other) else self
+
+
+_ORDER = {role: place for place, role in enumerate(Role)}
+
 
 @dataclass(frozen=True)
 class Caller:
     """Somebody who was let in. `address` is the client's, `via` the way that it came.
 
     A `local` caller is on a server of one's own machine that asks nobody to sign in: the `user_id` of a request
-    then says whose workspace is meant.
+    then says whose workspace is meant. `user_id` is empty for who needn't sign in, `workspace` for who is nowhere
+    a member.
     """
 
     user_id: str
@@ -29,6 +44,19 @@ class Caller:
     address: str = ""
     via: str = "grpc"
     local: bool = False
+    email: str = ""
+    session_id: str = ""
+    api_key_id: str = ""
+
+    @property
+    def actor(self) -> str:
+        """Who is to be named for what the call does: an API key by its own id."""
+        return self.api_key_id or self.user_id
+
+    @property
+    def names(self) -> frozenset[str]:
+        """What others may call the caller by, such as where a task names who may answer it."""
+        return frozenset(name for name in (self.user_id, self.email) if name)
 
 
 LOCAL = Caller("", "", Role.OWNER, local=True)

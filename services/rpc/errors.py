@@ -9,7 +9,7 @@ import grpc
 import structlog
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.message import DecodeError, Message
-from google.rpc.error_details_pb2 import ErrorInfo
+from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status as RpcStatus
 from grpc.aio import ServerInterceptor, ServicerContext
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
@@ -20,10 +20,13 @@ from workflow_engine.v1 import workflow_pb2
 from orchestrator.errors import DefinitionError, Problem
 from services.errors import (
     AlreadyExists,
+    Forbidden,
     NotFound,
     PreconditionFailed,
+    RateLimited,
     RequestInvalid,
     ServiceError,
+    Unauthenticated,
     Unavailable,
     VersionConflict,
 )
@@ -48,6 +51,9 @@ TABLE: tuple[tuple[type[Exception], grpc.StatusCode], ...] = (
     (NotFound, Code.NOT_FOUND),
     (AlreadyExists, Code.ALREADY_EXISTS),
     (VersionConflict, Code.ABORTED),
+    (Unauthenticated, Code.UNAUTHENTICATED),
+    (Forbidden, Code.PERMISSION_DENIED),
+    (RateLimited, Code.RESOURCE_EXHAUSTED),
     (Unavailable, Code.UNAVAILABLE),
     (OperationalError, Code.UNAVAILABLE),
     (InterfaceError, Code.UNAVAILABLE),
@@ -174,14 +180,19 @@ async def _abort(context: "ServicerContext[Any, Any]", method: str, begun: float
     else:
         _log.info("rpc refused", **fields)
     short = message if len(message) <= _MESSAGE_LENGTH else message[: _MESSAGE_LENGTH - 1] + "…"
-    status = RpcStatus(code=code.value[0], message=short, details=_details(reason, problems))
+    status = RpcStatus(code=code.value[0], message=short, details=_details(reason, problems, error))
     trailer = ("grpc-status-details-bin", status.SerializeToString())
     await context.abort(code, short, (trailer,))
 
 
-def _details(reason: str, problems: Sequence[Problem]) -> list[AnyMessage]:
+def _details(reason: str, problems: Sequence[Problem], error: Exception) -> list[AnyMessage]:
     details = [AnyMessage()]
     details[0].Pack(ErrorInfo(reason=reason, domain=DOMAIN))
+    if isinstance(error, RateLimited):
+        packed, wait = AnyMessage(), RetryInfo()
+        wait.retry_delay.FromMilliseconds(int(error.retry_after * 1000) + 1)
+        packed.Pack(wait)
+        details.append(packed)
     if problems:
         packed = AnyMessage()
         packed.Pack(_fitting(problems))

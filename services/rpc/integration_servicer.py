@@ -5,10 +5,10 @@ from typing import Any
 from workflow_engine.v1 import integration_pb2 as pb
 from workflow_engine.v1.integration_pb2_grpc import IntegrationServiceServicer
 
+from services.identity.scope import home
 from services.rpc import integration_codec as codec
 from services.rpc.definition_codec import timestamp
 from services.store.integrations import Filters
-from services.store.workspaces import workspace_of
 from services.usecases.authorizing import Authorizing, Redirected
 from services.usecases.backend import Backend
 from services.usecases.integrations import Change, IntegrationCases
@@ -47,7 +47,7 @@ class IntegrationServicer(IntegrationServiceServicer):
         self, request: pb.ListIntegrationsRequest, context: Context
     ) -> pb.ListIntegrationsResponse:
         """A page of them."""
-        filters = Filters(workspace_of(request.user_id), request.type, request.name_contains)
+        filters = Filters(home(request.user_id), request.type, request.name_contains)
         views, token = await self._cases.listed(filters, request.page_size, request.page_token)
         messages = map(codec.integration_message, views)
         return pb.ListIntegrationsResponse(integrations=messages, next_page_token=token)

@@ -66,7 +66,7 @@ class WorkflowServicer(WorkflowServiceServicer):
 
     async def ListWorkflows(self, request: pb.ListWorkflowsRequest, context: Context) -> pb.ListWorkflowsResponse:
         """A page of workflows."""
-        filters = Filters(request.user_id, tuple(request.tags), request.name_contains)
+        filters = Filters(request.user_id, None, tuple(request.tags), request.name_contains)
         found, token = await self._definitions.listed(filters, request.page_size, request.page_token)
         messages = map(definition_codec.summary_message, found)
         return pb.ListWorkflowsResponse(workflows=messages, next_page_token=token)

@@ -123,7 +123,7 @@ class StoredExecutions:
             known = await self._known(execution_id)
             if known is not None:
                 return known
-            start = await self._start_of(execution_id, workflow_id, mode, trigger_subtype)
+            start = await self._start_of(execution_id, parent_execution_id, workflow_id, mode, trigger_subtype)
             new = executions.NewExecution(start, at, parent_execution_id=parent_execution_id)
             async with self._database.driver() as connection:
                 await executions.insert(connection, new)
@@ -154,9 +154,13 @@ class StoredExecutions:
             execution_id, row.version_id, row.workflow_id or "", row.workflow_name, row.version, row.trigger
         )
 
-    async def _start_of(self, execution_id: str, workflow_id: str, mode: str, trigger_subtype: str) -> RunStart:
+    async def _start_of(
+        self, execution_id: str, parent_execution_id: str, workflow_id: str, mode: str, trigger_subtype: str
+    ) -> RunStart:
         async with self._database.reading() as session:
-            latest = await workflows.version_id(session, workflow_id, 0)
+            # Another workspace's workflow is none that there is.
+            workspace = (await executions.get(session, parent_execution_id)).workspace
+            latest = await workflows.version_id(session, workflow_id, 0, workspace)
         version = await self._definitions.version(latest)
         name = version.workflow.name
         if version.plan is None:

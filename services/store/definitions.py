@@ -15,8 +15,7 @@ from orchestrator.plan import PLAN_VERSION, Plan
 from services.errors import NotFound
 from services.store import serial
 from services.store.engine import Database
-from services.store.tables import VersionRow, WorkflowRow
-from services.store.workspaces import workspace_of
+from services.store.tables import VersionRow
 
 CACHED_BYTES = 64 * 1024 * 1024
 
@@ -65,17 +64,14 @@ class Definitions:
             self._cache.move_to_end(version_id)
             return cached[0]
         async with self._database.reading() as session:
-            query = select(VersionRow, WorkflowRow.user_id).where(VersionRow.id == version_id)
-            query = query.outerjoin(WorkflowRow, WorkflowRow.id == VersionRow.workflow_id)
-            found = (await session.execute(query)).one_or_none()
-        if found is None:
+            row = await session.scalar(select(VersionRow).where(VersionRow.id == version_id))
+        if row is None:
             raise NotFound("VERSION_NOT_FOUND", f"there is no version {version_id[:128]!r}; it was deleted")
-        row, user_id = found
-        version = self._read(row, row.user_id if user_id is None else user_id)
+        version = self._read(row)
         self._keep(version, len(row.definition) + len(row.plan or ""))
         return version
 
-    def _read(self, row: VersionRow, user_id: str) -> Version:
+    def _read(self, row: VersionRow) -> Version:
         workflow = Workflow.model_validate(exact_json.loads(row.definition))
         plan = serial.read_optional(row.plan, Plan)
         if plan is not None and plan.version != PLAN_VERSION:
@@ -90,7 +86,7 @@ class Definitions:
             problems=tuple(serial.read(row.problems, list[Problem])),
             restored_from=row.restored_from,
             created_at=row.created_at,
-            workspace=workspace_of(user_id),
+            workspace=row.workspace,
         )
 
     def _keep(self, version: Version, size: int) -> None:

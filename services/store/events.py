@@ -77,12 +77,14 @@ WHERE r.execution_id = %(id)s AND r.last_sequence > %(after)s
 ORDER BY sequence LIMIT {PAGE}"""
 
 
-async def after(connection: Driver, execution_id: str, sequence: int, kinds: Set[EventKind] = ALL) -> News:
+async def after(
+    connection: Driver, execution_id: str, sequence: int, kinds: Set[EventKind] = ALL, within: str | None = None
+) -> News:
     """The events that follow a sequence number, about PAGE of them, in order.
 
     The row is read first and says how far the events go: so none is passed over that is committed meanwhile.
     """
-    row = await get_brief(connection, execution_id)
+    row = await get_brief(connection, execution_id, within)
     found = [event for event in _of_execution(row) if event.sequence > sequence and event.kind in kinds]
     wanted = kinds & OF_NODES
     if not wanted or row.last_sequence <= sequence:

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
+from sqlalchemy import Select, select, tuple_, union_all, update
 from sqlalchemy import delete as delete_from
-from sqlalchemy import select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
@@ -15,21 +15,24 @@ from orchestrator.record import NodeStatus, Status, Usage
 from orchestrator.start import RunStart
 from services.errors import execution_not_found, precondition, version_not_found, workflow_not_found
 from services.store import payloads, serial
+from services.store.audit import INSERT_FOR_RUN, Entry
 from services.store.drivers import Driver
 from services.store.recording import payload_refs
 from services.store.tables import AttemptRow, ExecutionRow, NodeRunRow, VersionRow
 
+_Query = TypeVar("_Query", bound=Select[Any])
+
 _INSERT = """
 INSERT INTO workflow_executions (
-  id, workflow_id, version_id, workflow_name, version, mode, status, trigger, user_id, request_id,
+  id, workspace, workflow_id, version_id, workflow_name, version, mode, status, trigger, user_id, request_id,
   parent_execution_id, start, started_at, finished_at, outputs, last_sequence, status_sequence, status_at)
-VALUES (%(id)s, %(workflow_id)s, %(version_id)s, %(workflow_name)s, %(version)s, %(mode)s, %(status)s, %(trigger)s,
-  %(user_id)s, %(request_id)s, %(parent_execution_id)s, %(start)s, %(at)s, %(finished_at)s, %(outputs)s,
+VALUES (%(id)s, (SELECT workspace FROM workflow_versions WHERE id = %(version_id)s), %(workflow_id)s, %(version_id)s,
+  %(workflow_name)s, %(version)s, %(mode)s, %(status)s, %(trigger)s, %(user_id)s, %(request_id)s,
+  %(parent_execution_id)s, %(start)s, %(at)s, %(finished_at)s, %(outputs)s,
   %(last_sequence)s, %(status_sequence)s, %(finished_at)s)
-ON CONFLICT DO NOTHING RETURNING id"""
+ON CONFLICT DO NOTHING RETURNING id, workspace"""
 
-_INSERT_LINKED = f"""
-WITH run AS ({_INSERT}),
+_LINKED = """
 body AS (
   INSERT INTO payloads (sha256, size, body)
   SELECT %(sha256)s, %(size)s, %(body)s FROM run WHERE %(sha256)s::text IS NOT NULL ON CONFLICT DO NOTHING
@@ -37,12 +40,12 @@ body AS (
 links AS (
   INSERT INTO payload_links (execution_id, sha256)
   SELECT run.id, ref FROM run, unnest(%(refs)s::text[]) AS ref
-)
-SELECT id FROM run"""
+)"""
+_AUDITED = f"told AS ({INSERT_FOR_RUN})"
 
 
 _STARTABLE = """
-SELECT w.version_id, v.id AS asked_id, e.id AS earlier_id
+SELECT w.version_id, w.workspace, v.id AS asked_id, e.id AS earlier_id
 FROM workflows w
 LEFT JOIN workflow_versions v ON v.workflow_id = w.id AND v.version = %(version)s
 LEFT JOIN workflow_executions e ON e.workflow_id = w.id AND e.request_id = %(request_id)s
@@ -61,12 +64,15 @@ class NewExecution:
     completed: bool = False
     body: bytes | None = None
     body_ref: str | None = None
+    # Who had it begun, where that was somebody's call.
+    audit: Entry | None = None
 
 
 @dataclass(frozen=True)
 class Filters:
     """Which runs a list shows."""
 
+    workspace: str | None = None
     workflow_id: str = ""
     statuses: Sequence[Status] = field(default=())
     after: datetime | None = None
@@ -86,6 +92,7 @@ class Startable:
     """What a request to run a workflow comes to."""
 
     version_id: str
+    workspace: str
     earlier_execution_id: str | None
 
 
@@ -112,30 +119,36 @@ async def insert(connection: Driver, new: NewExecution) -> bool:
         "status_sequence": 2 if new.completed else None,
     }
     refs = payload_refs(_lists(start))
-    statement = _INSERT
+    parts = [f"run AS ({_INSERT})"]
     if refs:
-        statement = _INSERT_LINKED
+        parts.append(_LINKED)
         size = None if new.body is None else len(new.body)
         values |= {"refs": refs, "sha256": new.body_ref, "size": size, "body": new.body}
+    if new.audit is not None:
+        parts.append(_AUDITED)
+        values |= new.audit.parameters()
+    statement = f"WITH {', '.join(parts)} SELECT id FROM run" if len(parts) > 1 else _INSERT
     return await (await connection.execute(statement, values)).fetchone() is not None
 
 
-async def startable(connection: Driver, workflow_id: str, version: int, request_id: str) -> Startable:
+async def startable(
+    connection: Driver, workflow_id: str, version: int, request_id: str, within: str | None = None
+) -> Startable:
     """Which version a request asks for, and the run that an earlier request with the same id began."""
     values = {"id": workflow_id, "version": version, "request_id": request_id}
     row = await (await connection.execute(_STARTABLE, values)).fetchone()
-    if row is None:
+    if row is None or not _visible(row, within):
         raise workflow_not_found(workflow_id)
     version_id = row.asked_id if version else row.version_id
     if version_id is None:
         raise version_not_found(workflow_id, version)
-    return Startable(version_id, row.earlier_id)
+    return Startable(version_id, row.workspace, row.earlier_id)
 
 
-async def get(session: AsyncSession, execution_id: str) -> ExecutionRow:
-    """One run."""
+async def get(session: AsyncSession, execution_id: str, within: str | None = None) -> ExecutionRow:
+    """One run, of any workspace or of the one that it must be within."""
     row = await find(session, execution_id)
-    if row is None:
+    if row is None or not _visible(row, within):
         raise execution_not_found(execution_id)
     return row
 
@@ -143,11 +156,11 @@ async def get(session: AsyncSession, execution_id: str) -> ExecutionRow:
 _BRIEF = ", ".join(key for key in ExecutionRow.__table__.c.keys() if key not in ("start", "outputs"))  # noqa: SIM118
 
 
-async def get_brief(connection: Driver, execution_id: str) -> ExecutionRow:
+async def get_brief(connection: Driver, execution_id: str, within: str | None = None) -> ExecutionRow:
     """One run without its data; read without the ORM's machinery, as watchers ask for it at every step."""
     cursor = await connection.execute(f"SELECT {_BRIEF} FROM workflow_executions WHERE id = %s", [execution_id])
     row = await cursor.fetchone()
-    if row is None:
+    if row is None or not _visible(row, within):
         raise execution_not_found(execution_id)
     return ExecutionRow(**row._asdict())
 
@@ -197,18 +210,33 @@ async def listed(
 ) -> Sequence[ExecutionRow]:
     """Runs without their data, the latest first, that come after a place in the list."""
     query = select(ExecutionRow).options(defer(ExecutionRow.start), defer(ExecutionRow.outputs))
+    if filters.workspace is None and not filters.workflow_id:
+        if filters.statuses:
+            query = query.where(ExecutionRow.status.in_([status.value for status in filters.statuses]))
+        query = _page(query, filters, limit, after)
+    else:
+        # The indices have the status before the time: the latest of each status, then the latest of these.
+        each = [
+            _page(select(ExecutionRow.id).where(ExecutionRow.status == status.value), filters, limit, after)
+            for status in dict.fromkeys(filters.statuses or Status)
+        ]
+        query = query.where(ExecutionRow.id.in_(union_all(*each)))
+        query = query.order_by(ExecutionRow.started_at.desc(), ExecutionRow.id.desc()).limit(limit)
+    return (await session.scalars(query)).all()
+
+
+def _page(query: _Query, filters: Filters, limit: int, after: tuple[datetime, str] | None) -> _Query:
+    if filters.workspace is not None:
+        query = query.where(ExecutionRow.workspace == filters.workspace)
     if filters.workflow_id:
         query = query.where(ExecutionRow.workflow_id == filters.workflow_id)
-    if filters.statuses:
-        query = query.where(ExecutionRow.status.in_([status.value for status in filters.statuses]))
     if filters.after is not None:
         query = query.where(ExecutionRow.started_at > filters.after)
     if filters.before is not None:
         query = query.where(ExecutionRow.started_at < filters.before)
     if after is not None:
         query = query.where(tuple_(ExecutionRow.started_at, ExecutionRow.id) < after)
-    query = query.order_by(ExecutionRow.started_at.desc(), ExecutionRow.id.desc()).limit(limit)
-    return (await session.scalars(query)).all()
+    return query.order_by(ExecutionRow.started_at.desc(), ExecutionRow.id.desc()).limit(limit)
 
 
 async def node_runs(
@@ -258,11 +286,11 @@ async def recorded_outputs(
     return found
 
 
-async def delete(session: AsyncSession, execution_id: str) -> None:
+async def delete(session: AsyncSession, execution_id: str, within: str | None = None) -> None:
     """Removes a run that has ended, with everything recorded of it and the payloads nobody else refers to."""
     query = select(ExecutionRow).where(ExecutionRow.id == execution_id)
     row = await session.scalar(query.with_for_update())
-    if row is None:
+    if row is None or not _visible(row, within):
         raise execution_not_found(execution_id)
     if not Status(row.status).ended:
         raise precondition("EXECUTION_NOT_ENDED", f"the execution is {row.status}; cancel it before deleting it")
@@ -273,6 +301,10 @@ async def delete(session: AsyncSession, execution_id: str) -> None:
         delete_from(VersionRow).where(VersionRow.id == row.version_id, unsaved, ~others.exists()),
         execution_options={"synchronize_session": False},
     )
+
+
+def _visible(row: Any, within: str | None) -> bool:
+    return within is None or row.workspace == within
 
 
 def _lists(start: RunStart) -> list[Items]:

@@ -53,9 +53,12 @@ async def insert(database: Database, question: Question) -> None:
         await connection.execute(_INSERT, values)
 
 
-async def get(session: AsyncSession, task_id: str) -> Task:
-    """One task; NotFound if there is none."""
-    found = (await session.execute(_tasks().where(HumanTaskRow.id == task_id))).one_or_none()
+async def get(session: AsyncSession, task_id: str, within: str | None = None) -> Task:
+    """One task, of any workspace or of the one that it must be within; NotFound if there is none."""
+    wanted = _tasks().where(HumanTaskRow.id == task_id)
+    if within is not None:
+        wanted = wanted.where(HumanTaskRow.workspace == within)
+    found = (await session.execute(wanted)).one_or_none()
     if found is None:
         raise NotFound("TASK_NOT_FOUND", f"there is no task {task_id[:64]!r}")
     row, status = found
@@ -65,6 +68,7 @@ async def get(session: AsyncSession, task_id: str) -> Task:
 async def listed(
     session: AsyncSession,
     *,
+    within: str | None = None,
     execution_id: str,
     assignee: str,
     open_only: bool,
@@ -73,6 +77,8 @@ async def listed(
 ) -> Sequence[Task]:
     """Tasks, the latest first."""
     wanted = _tasks().order_by(HumanTaskRow.created_at.desc(), HumanTaskRow.id.desc()).limit(limit)
+    if within is not None:
+        wanted = wanted.where(HumanTaskRow.workspace == within)
     if execution_id:
         wanted = wanted.where(HumanTaskRow.execution_id == execution_id)
     if assignee:

@@ -11,7 +11,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from orchestrator import exact_json
 from orchestrator.model import Workflow
 from services.errors import NotFound
-from services.store import workspaces
 from services.store.keyring import KeyRing, Place, Unsealable
 from services.store.tables import IntegrationRow, OAuthTokenRow, VersionRow, WorkflowRow
 
@@ -93,13 +92,11 @@ async def listed(
 
 async def used_by(session: AsyncSession, workspace: str, integration_id: str) -> list[str]:
     """The names of the workspace's workflows whose latest version uses an integration."""
-    owner = WorkflowRow.user_id == workspace
-    if workspace == workspaces.DEFAULT:
-        owner = owner | (WorkflowRow.user_id == "")
     query = (
         select(WorkflowRow.name, VersionRow.definition)
         .join(VersionRow, VersionRow.id == WorkflowRow.version_id)
-        .where(owner, WorkflowRow.deleted_at.is_(None), func.strpos(VersionRow.definition, integration_id) > 0)
+        .where(WorkflowRow.workspace == workspace)
+        .where(WorkflowRow.deleted_at.is_(None), func.strpos(VersionRow.definition, integration_id) > 0)
         .order_by(WorkflowRow.name)
     )
     found = []

@@ -43,13 +43,18 @@ class Base(DeclarativeBase):
 
 
 class User(Base):
-    """A person who owns workflows."""
+    """A person who signs in, with a password (its hash) or by an OpenID provider (issuer and subject), or both."""
 
     __tablename__ = "users"
+    __table_args__ = (UniqueConstraint("oidc_issuer", "oidc_subject"),)
 
     id: Mapped[str] = mapped_column(primary_key=True)
     email: Mapped[str | None] = mapped_column(unique=True)
     name: Mapped[str] = mapped_column(server_default="")
+    password_hash: Mapped[str | None]
+    oidc_issuer: Mapped[str | None]
+    oidc_subject: Mapped[str | None]
+    disabled_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
@@ -61,9 +66,11 @@ class WorkflowRow(Base):
     __table_args__ = (
         Index("ix_workflows_listed", "created_at", "id", postgresql_where=text("deleted_at IS NULL")),
         Index("ix_workflows_user_id", "user_id", "created_at", "id"),
+        Index("ix_workflows_workspace", "workspace", "created_at", "id", postgresql_where=text("deleted_at IS NULL")),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
+    workspace: Mapped[str] = mapped_column(server_default="default")
     user_id: Mapped[str] = mapped_column(server_default="")
     name: Mapped[str]
     description: Mapped[str] = mapped_column(server_default="")
@@ -83,6 +90,7 @@ class VersionRow(Base):
     __table_args__ = (UniqueConstraint("workflow_id", "version"),)
 
     id: Mapped[str] = mapped_column(primary_key=True)
+    workspace: Mapped[str] = mapped_column(server_default="default")
     workflow_id: Mapped[str | None] = mapped_column(ForeignKey("workflows.id", ondelete=CASCADE))
     user_id: Mapped[str] = mapped_column(server_default="")
     version: Mapped[int]
@@ -103,7 +111,9 @@ class ExecutionRow(Base):
     __table_args__ = (
         UniqueConstraint("workflow_id", "request_id"),
         Index("ix_workflow_executions_started_at", "started_at", "id"),
-        Index("ix_workflow_executions_workflow_id", "workflow_id", "started_at", "id"),
+        # With the status before the time: a list by status reads none but the rows that it shows.
+        Index("ix_workflow_executions_workflow_id", "workflow_id", "status", "started_at", "id"),
+        Index("ix_workflow_executions_workspace", "workspace", "status", "started_at", "id"),
         Index("ix_workflow_executions_version_id", "version_id"),
         Index(
             "ix_workflow_executions_open",
@@ -117,6 +127,7 @@ class ExecutionRow(Base):
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
+    workspace: Mapped[str] = mapped_column(server_default="default")
     workflow_id: Mapped[str | None] = mapped_column(ForeignKey("workflows.id"))
     version_id: Mapped[str] = mapped_column(ForeignKey("workflow_versions.id"))
     workflow_name: Mapped[str] = mapped_column(server_default="")
@@ -307,13 +318,22 @@ class AuthorizationRow(Base):
 
 
 class AuditRow(Base):
-    """Who did what, and when."""
+    """Who did what to which object, when, from where, and what changed; the database refuses to change a row."""
 
     __tablename__ = "audit_log"
+    __table_args__ = (
+        Index("ix_audit_log_workspace", "workspace", "at", "id"),
+        Index("ix_audit_log_object_id", "object_id", "at"),
+    )
 
     id: Mapped[str] = mapped_column(primary_key=True)
-    at: Mapped[datetime] = mapped_column(server_default=func.now(), index=True)
-    user_id: Mapped[str] = mapped_column(server_default="")
+    at: Mapped[datetime] = mapped_column(server_default=func.now())
+    workspace: Mapped[str] = mapped_column(server_default="")
+    actor: Mapped[str] = mapped_column(server_default="")
     action: Mapped[str]
-    subject: Mapped[str] = mapped_column(server_default="")
-    detail: Mapped[str] = mapped_column(server_default="")
+    object_type: Mapped[str] = mapped_column(server_default="")
+    object_id: Mapped[str] = mapped_column(server_default="")
+    address: Mapped[str] = mapped_column(server_default="")
+    via: Mapped[str] = mapped_column(server_default="")
+    before: Mapped[str] = mapped_column(server_default="")
+    after: Mapped[str] = mapped_column(server_default="")

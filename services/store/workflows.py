@@ -13,6 +13,7 @@ from orchestrator.errors import Problem
 from orchestrator.model import Workflow
 from orchestrator.plan import Plan
 from services.errors import AlreadyExists, VersionConflict, version_not_found, workflow_not_found
+from services.identity.caller import DEFAULT_WORKSPACE
 from services.store import serial
 from services.store.definitions import definition_text
 from services.store.ids import new_id
@@ -30,17 +31,26 @@ class Draft:
 
 @dataclass(frozen=True)
 class Filters:
-    """Which workflows a list shows: all of the tags, a part of the name in any case."""
+    """Which workflows a list shows: of one workspace or of any, all of the tags, a part of the name in any case."""
 
     user_id: str = ""
+    workspace: str | None = None
     tags: Sequence[str] = ()
     name_contains: str = ""
 
 
-async def create(session: AsyncSession, workflow_id: str, user_id: str, draft: Draft) -> WorkflowRow:
+async def create(
+    session: AsyncSession, workflow_id: str, user_id: str, draft: Draft, workspace: str = DEFAULT_WORKSPACE
+) -> WorkflowRow:
     """Stores a new workflow and its first version; AlreadyExists if the id is, or ever was, another's."""
-    version = _version(workflow_id, 1, draft)
-    row = WorkflowRow(id=workflow_id, user_id=user_id, created_at=version.created_at, **_shown(version, draft))
+    version = _version(workflow_id, 1, draft, workspace)
+    row = WorkflowRow(
+        id=workflow_id,
+        workspace=workspace,
+        user_id=user_id,
+        created_at=version.created_at,
+        **_shown(version, draft),
+    )
     columns = {column.name: getattr(row, column.name) for column in WorkflowRow.__table__.columns}
     inserted = insert(WorkflowRow).values(columns).on_conflict_do_nothing().returning(WorkflowRow.id)
     if await session.scalar(inserted) is None:
@@ -51,9 +61,9 @@ async def create(session: AsyncSession, workflow_id: str, user_id: str, draft: D
     return row
 
 
-async def get(session: AsyncSession, workflow_id: str) -> WorkflowRow:
-    """A workflow that isn't deleted."""
-    return await _get(session, workflow_id, lock=False)
+async def get(session: AsyncSession, workflow_id: str, within: str | None = None) -> WorkflowRow:
+    """A workflow that isn't deleted, of any workspace or of the one that it must be within."""
+    return await _get(session, workflow_id, within, lock=False)
 
 
 async def update(
@@ -61,33 +71,35 @@ async def update(
     workflow_id: str,
     draft: Draft,
     *,
+    within: str | None = None,
     expected_version: int = 0,
     restored_from: int = 0,
 ) -> WorkflowRow:
     """Stores the next version; VersionConflict if the latest isn't the expected one (0 expects nothing)."""
-    row = await _get(session, workflow_id, lock=True)
+    row = await _get(session, workflow_id, within, lock=True)
     if expected_version and expected_version != row.version:
         raise VersionConflict(
             "VERSION_CONFLICT",
             f"the workflow is at version {row.version}, the change was made on {expected_version}; "
             "read it again and repeat the change",
         )
-    version = _version(workflow_id, row.version + 1, draft, restored_from)
+    version = _version(workflow_id, row.version + 1, draft, row.workspace, restored_from)
     for name, value in _shown(version, draft).items():
         setattr(row, name, value)
     session.add(version)
     return row
 
 
-async def delete(session: AsyncSession, workflow_id: str) -> None:
+async def delete(session: AsyncSession, workflow_id: str, within: str | None = None) -> WorkflowRow:
     """Marks a workflow as deleted; its runs keep their versions."""
-    row = await _get(session, workflow_id, lock=True)
+    row = await _get(session, workflow_id, within, lock=True)
     row.deleted_at = datetime.now(UTC)
+    return row
 
 
-async def version_id(session: AsyncSession, workflow_id: str, version: int) -> str:
+async def version_id(session: AsyncSession, workflow_id: str, version: int, within: str | None = None) -> str:
     """The id of one version, 0 for the latest."""
-    row = await get(session, workflow_id)
+    row = await get(session, workflow_id, within)
     if version in (0, row.version):
         return row.version_id
     found = await session.scalar(
@@ -98,9 +110,11 @@ async def version_id(session: AsyncSession, workflow_id: str, version: int) -> s
     return found
 
 
-async def add_unsaved_version(session: AsyncSession, draft: Draft, user_id: str = "") -> VersionRow:
+async def add_unsaved_version(
+    session: AsyncSession, draft: Draft, user_id: str = "", workspace: str = DEFAULT_WORKSPACE
+) -> VersionRow:
     """Stores a definition that belongs to no workflow, for the run of a user's test."""
-    row = _version(None, 0, draft)
+    row = _version(None, 0, draft, workspace)
     row.user_id = user_id
     session.add(row)
     await session.flush()
@@ -112,6 +126,8 @@ async def listed(
 ) -> Sequence[WorkflowRow]:
     """Workflows, the newest first, that come after a place in the list."""
     query = select(WorkflowRow).where(WorkflowRow.deleted_at.is_(None))
+    if filters.workspace is not None:
+        query = query.where(WorkflowRow.workspace == filters.workspace)
     if filters.user_id:
         query = query.where(WorkflowRow.user_id == filters.user_id)
     if filters.tags:
@@ -124,9 +140,11 @@ async def listed(
     return (await session.scalars(query)).all()
 
 
-async def versions(session: AsyncSession, workflow_id: str, limit: int, before: int | None) -> Sequence[VersionRow]:
+async def versions(
+    session: AsyncSession, workflow_id: str, limit: int, before: int | None, within: str | None = None
+) -> Sequence[VersionRow]:
     """A workflow's versions without their definitions, the latest first."""
-    await get(session, workflow_id)
+    await get(session, workflow_id, within)
     shown = (
         VersionRow.version,
         VersionRow.name,
@@ -140,17 +158,20 @@ async def versions(session: AsyncSession, workflow_id: str, limit: int, before: 
     return (await session.scalars(query.order_by(VersionRow.version.desc()).limit(limit))).all()
 
 
-async def _get(session: AsyncSession, workflow_id: str, *, lock: bool) -> WorkflowRow:
+async def _get(session: AsyncSession, workflow_id: str, within: str | None, *, lock: bool) -> WorkflowRow:
     query = select(WorkflowRow).where(WorkflowRow.id == workflow_id, WorkflowRow.deleted_at.is_(None))
+    if within is not None:
+        query = query.where(WorkflowRow.workspace == within)
     row = await session.scalar(query.with_for_update() if lock else query)
     if row is None:
         raise workflow_not_found(workflow_id)
     return row
 
 
-def _version(workflow_id: str | None, number: int, draft: Draft, restored_from: int = 0) -> VersionRow:
+def _version(workflow_id: str | None, number: int, draft: Draft, workspace: str, restored_from: int = 0) -> VersionRow:
     return VersionRow(
         id=new_id(),
+        workspace=workspace,
         workflow_id=workflow_id,
         version=number,
         name=draft.workflow.name,

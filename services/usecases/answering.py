@@ -1,7 +1,7 @@
 """What people are asked, and how they answer."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import structlog
@@ -9,7 +9,10 @@ import structlog
 from orchestrator import exact_json
 from orchestrator.people import Answer
 from services.errors import PreconditionFailed, invalid, precondition
+from services.identity.caller import current_caller
+from services.identity.scope import acting, actor, scope
 from services.store import human_tasks, paging
+from services.store.audit import audit
 from services.store.human_tasks import Task
 from services.usecases.backend import Backend
 from temporal.client import AnswerRefusedError, RunNotFoundError
@@ -39,7 +42,7 @@ class Answering:
     async def get(self, task_id: str) -> Task:
         """One task."""
         async with self._backend.database.reading() as session:
-            return await human_tasks.get(session, task_id)
+            return await human_tasks.get(session, task_id, scope())
 
     async def listed(
         self, execution_id: str, assignee: str, *, open_only: bool, page_size: int, page_token: str
@@ -49,6 +52,7 @@ class Answering:
         async with self._backend.database.reading() as session:
             found = await human_tasks.listed(
                 session,
+                within=scope(),
                 execution_id=execution_id,
                 assignee=assignee,
                 open_only=open_only,
@@ -64,6 +68,7 @@ class Answering:
         task = await self.get(given.task_id)
         if task.status != "OPEN":
             raise _closed(task)
+        given = replace(given, user_id=acting(given.user_id))
         _check(task, given)
         answer = Answer(
             given.task_id, given.decision, given.user_id, datetime.now(UTC), given.fields_json, given.comment
@@ -76,6 +81,16 @@ class Answering:
             raise precondition("TASK_CANCELED", "the run that asked has ended") from None
         async with self._backend.database.transaction() as session:
             await human_tasks.answer(session, answer)
+            audit(
+                session,
+                current_caller(),
+                "task.answer",
+                "task",
+                given.task_id,
+                after={"decision": given.decision, "execution_id": task.row.execution_id},
+                workspace=task.row.workspace,
+                actor=actor(given.user_id),
+            )
         _log.info("task answered", task_id=given.task_id, decision=given.decision, user_id=given.user_id)
         return await self.get(given.task_id)
 
@@ -84,7 +99,7 @@ def _check(task: Task, given: Given) -> None:
     options = task.row.options
     if given.decision not in options:
         raise invalid("BAD_DECISION", f"{given.decision[:60]!r} is none of: {', '.join(options)}", "decision")
-    if task.row.assignees and given.user_id not in task.row.assignees:
+    if task.row.assignees and not (current_caller().names | {given.user_id}) & set(task.row.assignees):
         raise precondition("NOT_ASSIGNED", f"{given.user_id[:128]!r} may not answer this task")
     if len(given.comment) > MAX_COMMENT:
         raise invalid("BAD_COMMENT", f"the comment has more than {MAX_COMMENT:,} characters", "comment")

@@ -7,11 +7,13 @@ from nodes.credentials.filling import is_protected
 from nodes.credentials.oauth2 import Client, client_of, new_secret
 from nodes.errors import NodeError, RetryableError
 from services.errors import ServiceError, Unavailable, invalid, precondition
+from services.identity.caller import current_caller
+from services.identity.scope import actor, home
 from services.store import integrations, integrations_tokens
+from services.store.audit import audit
 from services.store.integrations import Content
 from services.store.keyring import KeyRing, Unsealable
 from services.store.tables import IntegrationRow
-from services.store.workspaces import workspace_of
 from services.usecases.backend import Backend
 from services.usecases.integration_view import IntegrationView
 from services.usecases.integrations import IntegrationCases
@@ -54,14 +56,14 @@ class Authorizing:
             raise invalid("INVALID_REDIRECT_URI", message, "redirect_uri")
         state, verifier = new_secret(), new_secret()
         async with self._database.transaction() as session:
-            row = await integrations.get(session, workspace_of(user_id), integration_id, lock=True)
+            row = await integrations.get(session, home(user_id), integration_id, lock=True)
             client = self._client(row, keys)
             until = await integrations_tokens.begin_consent(session, row, state, verifier, redirect_uri, keys)
         return Asked(client.consent_url(redirect_uri, state, verifier), state, until)
 
     async def complete(self, user_id: str, given: Redirected) -> IntegrationView:
         """Exchanges the code for tokens and keeps them."""
-        keys, workspace = self._cases.keys, workspace_of(user_id)
+        keys, workspace = self._cases.keys, home(user_id)
         # The state is spent even where the rest fails: it is never good for a second try.
         async with self._database.transaction() as session:
             consent = await integrations_tokens.take_consent(session, workspace, given.state)
@@ -84,6 +86,15 @@ class Authorizing:
         async with self._database.transaction() as session:
             row = await integrations.get(session, workspace, consent.integration_id, lock=True)
             await integrations_tokens.save(session, row, tokens, keys)
+            audit(
+                session,
+                current_caller(),
+                "integration.authorize",
+                "integration",
+                row.id,
+                workspace=workspace,
+                actor=actor(user_id),
+            )
         return await self._cases.get(user_id, row.id)
 
     def _client(self, row: IntegrationRow, keys: KeyRing) -> Client:

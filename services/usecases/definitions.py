@@ -1,14 +1,19 @@
 """Workflows: storing, reading, listing, versions and validation."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from orchestrator.compiler import compile_plan
 from orchestrator.errors import DefinitionError, Problem, Severity
 from orchestrator.model import Workflow
 from services.errors import version_not_found
+from services.identity.caller import current_caller
+from services.identity.scope import acting, actor, home, scope
 from services.store import paging, workflows
+from services.store.audit import audit
 from services.store.ids import new_id
 from services.store.tables import VersionRow, WorkflowRow
 from services.usecases.backend import Backend
@@ -62,16 +67,17 @@ class DefinitionCases:
         """Stores a new workflow, valid or not."""
         draft = await self.draft(workflow.model_copy(update={"id": workflow.id or new_id()}))
         async with self._backend.database.transaction() as session:
-            row = await workflows.create(session, draft.workflow.id, user_id, draft)
+            row = await workflows.create(session, draft.workflow.id, acting(user_id), draft, home(user_id))
+            _tell(session, "create", row)
         return _stored(row, draft.workflow, draft.problems)
 
     async def get(self, workflow_id: str, version: int) -> Stored:
         """One version, 0 for the latest."""
         async with self._backend.database.reading() as session:
-            row = await workflows.get(session, workflow_id)
+            row = await workflows.get(session, workflow_id, scope())
             version_id = row.version_id
             if version not in (0, row.version):
-                version_id = await workflows.version_id(session, workflow_id, version)
+                version_id = await workflows.version_id(session, workflow_id, version, scope())
         found = await self._backend.definitions.version(version_id)
         return Stored(found.workflow, found.version, row.user_id, row.created_at, found.created_at)
 
@@ -79,7 +85,8 @@ class DefinitionCases:
         """Stores the next version."""
         draft = await self.draft(workflow.model_copy(update={"id": workflow_id}))
         async with self._backend.database.transaction() as session:
-            row = await workflows.update(session, workflow_id, draft, expected_version=expected_version)
+            row = await workflows.update(session, workflow_id, draft, within=scope(), expected_version=expected_version)
+            _tell(session, "update", row, {"version": row.version - 1})
         return _stored(row, draft.workflow, draft.problems)
 
     async def restore(self, workflow_id: str, version: int) -> Stored:
@@ -87,21 +94,33 @@ class DefinitionCases:
         if version < 1:
             raise version_not_found(workflow_id, version)
         async with self._backend.database.reading() as session:
-            old_id = await workflows.version_id(session, workflow_id, version)
+            old_id = await workflows.version_id(session, workflow_id, version, scope())
         old = await self._backend.definitions.version(old_id)
         draft = await self.draft(old.workflow)
         async with self._backend.database.transaction() as session:
-            row = await workflows.update(session, workflow_id, draft, restored_from=version)
+            row = await workflows.update(session, workflow_id, draft, within=scope(), restored_from=version)
+            _tell(session, "restore", row, {"version": row.version - 1}, {"restored_from": version})
         return _stored(row, draft.workflow, draft.problems)
 
     async def delete(self, workflow_id: str) -> None:
         """Removes a workflow from sight; its runs go on."""
         async with self._backend.database.transaction() as session:
-            await workflows.delete(session, workflow_id)
+            row = await workflows.delete(session, workflow_id, scope())
+            audit(
+                session,
+                current_caller(),
+                "workflow.delete",
+                "workflow",
+                row.id,
+                {"name": row.name, "version": row.version},
+                workspace=row.workspace,
+                actor=actor(row.user_id),
+            )
 
     async def listed(self, filters: workflows.Filters, page_size: int, page_token: str) -> tuple[list[Summary], str]:
         """A page of workflows, the newest first, and the next page's token."""
         size, after = paging.page_size(page_size, 50), paging.read_time_token(page_token)
+        filters = replace(filters, user_id=acting(filters.user_id) if filters.user_id else "", workspace=scope())
         async with self._backend.database.reading() as session:
             rows = await workflows.listed(session, filters, size + 1, after)
         shown = rows[:size]
@@ -112,7 +131,7 @@ class DefinitionCases:
         """A page of a workflow's versions, the latest first, and the next page's token."""
         size, before = paging.page_size(page_size, 50), paging.read_number_token(page_token)
         async with self._backend.database.reading() as session:
-            rows = await workflows.versions(session, workflow_id, size + 1, before)
+            rows = await workflows.versions(session, workflow_id, size + 1, before, scope())
         shown = rows[:size]
         token = paging.number_token(shown[-1].version) if len(rows) > size else ""
         return [_version_summary(row) for row in shown], token
@@ -134,6 +153,28 @@ class DefinitionCases:
             return workflows.Draft(workflow, problems, compile_plan(workflow, self._backend.catalogue))
         except DefinitionError as error:
             return workflows.Draft(workflow, [*problems, *error.problems], None)
+
+
+def _tell(
+    session: AsyncSession,
+    deed: str,
+    row: WorkflowRow,
+    before: Mapping[str, object] | None = None,
+    more: Mapping[str, object] | None = None,
+) -> None:
+    after = {"name": row.name, "version": row.version, "version_id": row.version_id, **(more or {})}
+    who = actor(row.user_id)
+    audit(
+        session,
+        current_caller(),
+        f"workflow.{deed}",
+        "workflow",
+        row.id,
+        before,
+        after,
+        workspace=row.workspace,
+        actor=who,
+    )
 
 
 def _stored(row: WorkflowRow, workflow: Workflow, problems: Sequence[Problem]) -> Stored:

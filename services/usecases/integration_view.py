@@ -7,7 +7,8 @@ from typing import Any
 
 from nodes.credentials.credential import CredentialType
 from orchestrator import exact_json
-from services.store import integrations_tokens, workspaces
+from services.identity.caller import DEFAULT_WORKSPACE, current_caller
+from services.store import integrations_tokens
 from services.store.tables import IntegrationRow, OAuthTokenRow
 
 
@@ -35,7 +36,7 @@ def view_of(row: IntegrationRow, kind: CredentialType | None, tokens: OAuthToken
         id=row.id,
         name=row.name,
         type=row.type,
-        user_id="" if row.workspace == workspaces.DEFAULT else row.workspace,
+        user_id=row.workspace if current_caller().local and row.workspace != DEFAULT_WORKSPACE else "",
         hosts=row.hosts,
         fields=shown,
         authorization=_authorization(kind, shown, tokens),

@@ -13,12 +13,14 @@ from nodes.credentials.redaction import Redaction
 from nodes.errors import NodeError
 from orchestrator.errors import Problem
 from services.errors import invalid, precondition
+from services.identity.caller import current_caller
+from services.identity.scope import actor, home
 from services.store import integrations, integrations_tokens, paging
+from services.store.audit import audit
 from services.store.ids import new_id
 from services.store.integrations import Content, Filters
 from services.store.keyring import KeyRing, Unsealable, no_keys
 from services.store.tables import IntegrationRow, OAuthTokenRow
-from services.store.workspaces import workspace_of
 from services.usecases.backend import Backend
 from services.usecases.integration_content import content_from, named_hosts, require_secrets
 from services.usecases.integration_view import IntegrationView, view_of
@@ -67,17 +69,18 @@ class IntegrationCases:
         problems = [] if given.name.strip() else [Problem("MISSING_FIELD", "name is empty", field="name")]
         content, shown = content_from(kind, given.fields, given.hosts, problems)
         now = datetime.now(UTC)
-        row = IntegrationRow(id=new_id(), workspace=workspace_of(user_id), created_at=now)
+        row = IntegrationRow(id=new_id(), workspace=home(user_id), created_at=now)
         row.name = _name(given.name)
         integrations.fill(row, content, shown, keys)
         async with self._database.transaction() as session:
             session.add(row)
+            _tell(session, "create", row, None, _shown(row))
         return view_of(row, kind, None)
 
     async def get(self, user_id: str, integration_id: str) -> IntegrationView:
         """One integration."""
         async with self._database.reading() as session:
-            row = await integrations.get(session, workspace_of(user_id), integration_id)
+            row = await integrations.get(session, home(user_id), integration_id)
             return self._view(row, await integrations_tokens.find(session, row.id))
 
     async def listed(self, filters: Filters, page_size: int, page_token: str) -> tuple[list[IntegrationView], str]:
@@ -94,17 +97,19 @@ class IntegrationCases:
         """Changes what is given of the name, fields and hosts."""
         keys = self.keys
         async with self._database.transaction() as session:
-            row = await integrations.get(session, workspace_of(user_id), integration_id, lock=True)
+            row = await integrations.get(session, home(user_id), integration_id, lock=True)
+            before = _shown(row)
             if given.name.strip():
                 row.name = _name(given.name)
             await self._write(session, row, given.fields, given.hosts, keys)
+            _tell(session, "update", row, before, _shown(row) | {"fields": sorted(given.fields)})
             return self._view(row, await integrations_tokens.find(session, row.id))
 
     async def rotate(self, user_id: str, integration_id: str, fields: Mapping[str, Any]) -> IntegrationView:
         """Replaces secrets."""
         keys = self.keys
         async with self._database.transaction() as session:
-            row = await integrations.get(session, workspace_of(user_id), integration_id, lock=True)
+            row = await integrations.get(session, home(user_id), integration_id, lock=True)
             secret = secret_names(self.kind(row.type).fields)
             wrong = [name for name in fields if name not in secret]
             if wrong or not fields:
@@ -113,11 +118,12 @@ class IntegrationCases:
                 message = f"{what}; the secrets of this type: {there}. UpdateIntegration changes other fields"
                 raise invalid("NOT_A_SECRET", message, "fields")
             await self._write(session, row, fields, (), keys)
+            _tell(session, "rotate", row, None, {"fields": sorted(fields)})
             return self._view(row, await integrations_tokens.find(session, row.id))
 
     async def delete(self, user_id: str, integration_id: str, *, force: bool) -> None:
         """Deletes an integration and its tokens."""
-        workspace = workspace_of(user_id)
+        workspace = home(user_id)
         async with self._database.transaction() as session:
             row = await integrations.get(session, workspace, integration_id, lock=True)
             names = [] if force else await integrations.used_by(session, workspace, integration_id)
@@ -127,10 +133,11 @@ class IntegrationCases:
                 message = f"the integration is used by {shown}{more}; change them first, or delete with force"
                 raise precondition("INTEGRATION_IN_USE", message)
             await session.delete(row)
+            _tell(session, "delete", row, _shown(row), None)
 
     async def test(self, user_id: str, integration_id: str) -> Tested:
         """Opens it, and has its type's check try it out."""
-        workspace, _ = workspace_of(user_id), self.keys
+        workspace, _ = home(user_id), self.keys
         async with self._database.reading() as session:
             row = await integrations.get(session, workspace, integration_id)
         kind = self.kind(row.type)
@@ -172,6 +179,23 @@ class IntegrationCases:
 
     def _view(self, row: IntegrationRow, tokens: OAuthTokenRow | None) -> IntegrationView:
         return view_of(row, self._catalogue.credential_types.get(row.type), tokens)
+
+
+def _shown(row: IntegrationRow) -> dict[str, Any]:
+    return {"name": row.name, "type": row.type, "hosts": list(row.hosts)}
+
+
+def _tell(
+    session: AsyncSession,
+    deed: str,
+    row: IntegrationRow,
+    before: Mapping[str, Any] | None,
+    after: Mapping[str, Any] | None,
+) -> None:
+    # Names of fields only: their values may be secrets.
+    caller, action = current_caller(), f"integration.{deed}"
+    who = actor(row.workspace)
+    audit(session, caller, action, "integration", row.id, before, after, workspace=row.workspace, actor=who)
 
 
 def _unsealed(row: IntegrationRow, keys: KeyRing) -> Content:

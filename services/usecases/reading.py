@@ -1,11 +1,12 @@
 """Runs as clients see them: one, lists, histories, and events as they happen."""
 
 from collections.abc import AsyncIterator, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from orchestrator.items import OUTPUT_LIMIT, Items
 from orchestrator.record import Status, Usage
+from services.identity.scope import scope
 from services.store import events, executions, paging, serial
 from services.store.events import Event, EventKind, News
 from services.store.tables import AttemptRow, ExecutionRow, NodeRunRow
@@ -61,13 +62,13 @@ class ExecutionReader:
     async def row(self, execution_id: str) -> ExecutionRow:
         """One run as recorded, without its data."""
         async with self._backend.database.driver() as connection:
-            return await executions.get_brief(connection, execution_id)
+            return await executions.get_brief(connection, execution_id, scope())
 
     async def whole(self, execution_id: str) -> ExecutionRow:
         """One run with its data, reconciled with Temporal."""
         await self.get(execution_id)
         async with self._backend.database.reading() as session:
-            return await executions.get(session, execution_id)
+            return await executions.get(session, execution_id, scope())
 
     async def usage(self, execution_id: str) -> Sequence[Usage]:
         """What the run's model calls used, summed by provider and model."""
@@ -86,6 +87,7 @@ class ExecutionReader:
     ) -> tuple[Sequence[ExecutionRow], str]:
         """A page of runs, the latest first, and the next page's token."""
         size, after = paging.page_size(page_size, 50), paging.read_time_token(page_token)
+        filters = replace(filters, workspace=scope())
         rows = await self._page(filters, size + 1, after)
         if await reconcile(self._backend, rows):
             rows = await self._page(filters, size + 1, after)
@@ -166,7 +168,7 @@ class ExecutionReader:
 
     async def _news(self, execution_id: str, sequence: int, kinds: Set[EventKind]) -> News:
         async with self._backend.database.driver() as connection:
-            return await events.after(connection, execution_id, sequence, kinds)
+            return await events.after(connection, execution_id, sequence, kinds, scope())
 
     async def _page(
         self, filters: executions.Filters, limit: int, after: tuple[datetime, str] | None

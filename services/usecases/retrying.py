@@ -12,7 +12,10 @@ from orchestrator.record import NodeStatus, Status
 from orchestrator.spill import map_items
 from orchestrator.start import RunStart
 from services.errors import invalid, precondition
+from services.identity.caller import current_caller
+from services.identity.scope import actor
 from services.store import executions, payloads, serial, workflows
+from services.store.audit import entry
 from services.store.definitions import Version
 from services.store.executions import NewExecution, RecordedOutput
 from services.store.ids import new_id
@@ -72,15 +75,28 @@ class Retrier:
         )
         start = await self._with_inputs(start, plan.nodes[first], request)
         start = await self._spilled(start, old.id)
-        return await self._starter.begin(
-            NewExecution(start, datetime.now(UTC), old.user_id, request.request_id, parent_execution_id=old.id)
+        new = NewExecution(
+            start,
+            datetime.now(UTC),
+            current_caller().user_id or old.user_id,
+            request.request_id,
+            parent_execution_id=old.id,
+            audit=entry(
+                current_caller(),
+                "execution.retry",
+                "execution",
+                before={"execution_id": old.id, "status": old.status},
+                after={"workflow_id": start.workflow_id, "version": start.version, "node": request.node},
+                actor=actor(old.user_id),
+            ),
         )
+        return await self._starter.begin(new)
 
     async def _version(self, old: ExecutionRow, latest: bool) -> Version:
         version_id = old.version_id
         if latest and old.workflow_id:
             async with self._backend.database.reading() as session:
-                version_id = await workflows.version_id(session, old.workflow_id, 0)
+                version_id = await workflows.version_id(session, old.workflow_id, 0, old.workspace)
         return await self._backend.definitions.version(version_id)
 
     async def _reused(self, plan: Plan, execution_id: str, first: int) -> dict[str, dict[str, Items]]:

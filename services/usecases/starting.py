@@ -13,7 +13,10 @@ from orchestrator.plan import NodePlan, Plan
 from orchestrator.record import ExecutionRecord, Status
 from orchestrator.start import RunStart
 from services.errors import PreconditionFailed, Unavailable, invalid
+from services.identity.caller import current_caller
+from services.identity.scope import acting, actor, scope
 from services.store import executions, recording, serial
+from services.store.audit import entry
 from services.store.definitions import Version
 from services.store.executions import NewExecution
 from services.store.ids import new_id
@@ -64,19 +67,23 @@ class Starter:
         """Begins a run of a workflow."""
         given = await read_input(request.input_json, "input")
         async with self._backend.database.driver() as connection:
-            found = await executions.startable(connection, request.workflow_id, request.version, request.request_id)
+            found = await executions.startable(
+                connection, request.workflow_id, request.version, request.request_id, scope()
+            )
         if found.earlier_execution_id is not None:
             return await self.again(found.earlier_execution_id)
         version = await self._backend.definitions.version(found.version_id)
+        user_id = acting(request.user_id)
         start = self._prepare(version, request, given.items)
         new = NewExecution(
             start=start,
             at=datetime.now(UTC),
-            user_id=request.user_id,
+            user_id=user_id,
             request_id=request.request_id,
             completed=not version.workflow.nodes,
             body=given.body,
             body_ref=given.ref,
+            audit=entry(current_caller(), "execution.start", "execution", after=_told(start), actor=actor(user_id)),
         )
         return await self.begin(new)
 
@@ -179,6 +186,10 @@ def choose_trigger(plan: Plan, workflow: Workflow, mode: str, name: str) -> str:
 def _fits(node: NodePlan, mode: str) -> bool:
     fitting = _FITTING.get(mode)
     return node.subtype in fitting if fitting else node.subtype not in _NEVER_BY_ITSELF
+
+
+def _told(start: RunStart) -> dict[str, object]:
+    return {"workflow_id": start.workflow_id, "version": start.version, "mode": start.mode, "trigger": start.begin}
 
 
 def _never_started(row: ExecutionRow) -> bool:

@@ -1,14 +1,17 @@
 """Cancels, pauses, resumes and deletes runs."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
 
 from nodes.errors import NodeError
 from orchestrator.record import Status
 from services.errors import PreconditionFailed, precondition
+from services.identity.caller import current_caller
+from services.identity.scope import actor, scope
 from services.store import executions
+from services.store.audit import audit
 from services.store.tables import ExecutionRow
 from services.usecases.backend import Backend
 from services.usecases.reading import ExecutionReader
@@ -31,18 +34,23 @@ class Steering:
 
     async def cancel(self, execution_id: str, reason: str) -> ExecutionRow:
         """Asks a run to stop; returns once Temporal has taken it on."""
-        await self._steer(execution_id, "canceled", lambda id_: self._backend.runs.cancel(id_, reason[:MAX_REASON]))
+        said = {"reason": reason[:MAX_REASON]} if reason else None
+
+        async def cancel(id_: str) -> None:
+            await self._backend.runs.cancel(id_, reason[:MAX_REASON])
+
+        await self._steer(execution_id, "cancel", "canceled", cancel, said)
         _log.info("cancellation asked for", execution_id=execution_id, reason=reason[:200])
         return await self._reader.row(execution_id)
 
     async def pause(self, execution_id: str) -> ExecutionRow:
         """Has a run start no more nodes."""
-        await self._steer(execution_id, "paused", self._backend.runs.pause)
+        await self._steer(execution_id, "pause", "paused", self._backend.runs.pause)
         return await self._recorded(execution_id, Status.PAUSED)
 
     async def resume(self, execution_id: str) -> ExecutionRow:
         """Has a paused run go on."""
-        await self._steer(execution_id, "resumed", self._backend.runs.resume)
+        await self._steer(execution_id, "resume", "resumed", self._backend.runs.resume)
         return await self._recorded(execution_id, Status.RUNNING)
 
     async def delete(self, execution_id: str) -> None:
@@ -50,7 +58,18 @@ class Steering:
         row = await self._reader.get(execution_id)
         version = await self._backend.definitions.version(row.version_id)
         async with self._backend.database.transaction() as session:
-            await executions.delete(session, execution_id)
+            await executions.delete(session, execution_id, scope())
+            told = {"workflow_id": row.workflow_id or "", "status": row.status}
+            audit(
+                session,
+                current_caller(),
+                "execution.delete",
+                "execution",
+                execution_id,
+                told,
+                workspace=row.workspace,
+                actor=actor(row.user_id),
+            )
         files = self._backend.files.of(version.workspace, execution_id)
         try:
             await asyncio.to_thread(files.forget_now)
@@ -58,12 +77,33 @@ class Steering:
             # The record is gone, so nobody can ask again.
             _log.warning("the run's files couldn't be deleted", execution_id=execution_id, reason=error.message)
 
-    async def _steer(self, execution_id: str, verb: str, act: Callable[[str], Awaitable[None]]) -> None:
+    async def _steer(
+        self,
+        execution_id: str,
+        deed: str,
+        verb: str,
+        act: Callable[[str], Awaitable[None]],
+        said: Mapping[str, str] | None = None,
+    ) -> None:
         row = await self._reader.row(execution_id)
         if Status(row.status).ended:
             raise _ended(row, verb)
         try:
-            await act(execution_id)
+            # What isn't done isn't told: Temporal's refusal takes the entry back.
+            async with self._backend.database.transaction() as session:
+                audit(
+                    session,
+                    current_caller(),
+                    f"execution.{deed}",
+                    "execution",
+                    execution_id,
+                    {"status": row.status},
+                    said,
+                    workspace=row.workspace,
+                    actor=actor(row.user_id),
+                )
+                await session.flush()
+                await act(execution_id)
         except RunNotFoundError:
             row = await self._reader.get(execution_id)
             if Status(row.status).ended:

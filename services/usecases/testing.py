@@ -11,7 +11,10 @@ from orchestrator.model import ConnectionsMap, Workflow
 from orchestrator.plan import Plan
 from orchestrator.start import RunStart
 from services.errors import PreconditionFailed, RequestInvalid, invalid, precondition
+from services.identity.caller import current_caller
+from services.identity.scope import acting, actor, home, scope
 from services.store import executions, workflows
+from services.store.audit import entry
 from services.store.executions import NewExecution
 from services.store.ids import new_id
 from services.usecases.backend import Backend
@@ -59,7 +62,20 @@ class Tester:
             input=given.items,
             alone=True,
         )
-        new = NewExecution(start, datetime.now(UTC), body=given.body, body_ref=given.ref)
+        new = NewExecution(
+            start,
+            datetime.now(UTC),
+            user_id=acting(request.user_id),
+            body=given.body,
+            body_ref=given.ref,
+            audit=entry(
+                current_caller(),
+                "node.test",
+                "execution",
+                after={"workflow_id": request.workflow_id, "node": request.node},
+                actor=actor(request.user_id),
+            ),
+        )
         await self._starter.begin(new)
         try:
             await self._reader.wait_for_end(start.execution_id)
@@ -74,17 +90,19 @@ class Tester:
         if request.workflow is not None:
             draft = await self._draft(request.workflow, request.node, stored=False)
             async with self._backend.database.transaction() as session:
-                unsaved = await workflows.add_unsaved_version(session, draft, request.user_id)
+                unsaved = await workflows.add_unsaved_version(
+                    session, draft, acting(request.user_id), home(request.user_id)
+                )
             return unsaved.id, draft.workflow, 0
         async with self._backend.database.reading() as session:
-            row = await workflows.get(session, request.workflow_id)
+            row = await workflows.get(session, request.workflow_id, scope())
         version = await self._backend.definitions.version(row.version_id)
         if version.plan is not None:
             _require_node(version.workflow, request.node)
             return row.version_id, version.workflow, version.version
         draft = await self._draft(version.workflow, request.node, stored=True)
         async with self._backend.database.transaction() as session:
-            unsaved = await workflows.add_unsaved_version(session, draft, row.user_id)
+            unsaved = await workflows.add_unsaved_version(session, draft, row.user_id, row.workspace)
         return unsaved.id, draft.workflow, version.version
 
     async def _draft(self, workflow: Workflow, name: str, *, stored: bool) -> workflows.Draft:

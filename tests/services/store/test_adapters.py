@@ -42,15 +42,20 @@ async def test_a_child_is_recorded_once(store: Store) -> None:
 
 async def test_workflows_that_cannot_be_called(store: Store) -> None:
     _, _, stored = adapters(store.database)
+    parent = await store.execution()
+    async with store.database.transaction() as session:
+        foreign = await workflows.create(session, "foreign", "", draft(chain("A")), "another")
+    with pytest.raises(LookupError, match="foreign"):
+        await stored.create_child("c", parent, foreign.id, "SUBWORKFLOW", "MANUAL", AT)
     with pytest.raises(LookupError, match="none"):
-        await stored.create_child("c", "", "none", "SUBWORKFLOW", "SUBWORKFLOW", AT)
+        await stored.create_child("c", parent, "none", "SUBWORKFLOW", "SUBWORKFLOW", AT)
     with pytest.raises(DefinitionError, match="no SUBWORKFLOW trigger"):
-        await stored.create_child("c", "", store.workflow.id, "SUBWORKFLOW", "SUBWORKFLOW", AT)
+        await stored.create_child("c", parent, store.workflow.id, "SUBWORKFLOW", "SUBWORKFLOW", AT)
     invalid = workflows.Draft(draft(chain("A")).workflow, [Problem("X", "bad")], None)
     async with store.database.transaction() as session:
         await workflows.update(session, store.workflow.id, invalid)
     with pytest.raises(DefinitionError, match="isn't valid"):
-        await stored.create_child("c", "", store.workflow.id, "SUBWORKFLOW", "MANUAL", AT)
+        await stored.create_child("c", parent, store.workflow.id, "SUBWORKFLOW", "MANUAL", AT)
 
 
 async def test_an_outage_has_one_name() -> None:
@@ -63,7 +68,7 @@ async def test_an_outage_has_one_name() -> None:
             stored.record("e", [NodeRecord("A", 0, NodeStatus.COMPLETED)]),
             stored.load_checkpoint("e", "A", 0),
             stored.save_checkpoint("e", "A", 0, 0, {}),
-            stored.create_child("c", "", "w", "SUBWORKFLOW", "MANUAL", AT),
+            stored.create_child("c", "parent", "w", "SUBWORKFLOW", "MANUAL", AT),
         ):
             with pytest.raises(StoreUnavailableError):
                 await call
