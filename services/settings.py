@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from nodes.credentials.filling import is_protected
 from nodes.http.policy import EgressPolicy
 from nodes.mcp.registry import RegisteredServer, read_servers
 from services.gateway.options import parse_networks, parse_origins
@@ -63,6 +64,14 @@ class Settings(BaseSettings):
 
     orchestrator_temporal_keys: SecretStr | None = Field(None, description="the keys that Temporal's payloads go under")
     orchestrator_temporal_ui_origin: str = Field("", description="where Temporal's Web UI is, as browsers see it")
+    orchestrator_session_days: int = Field(30, ge=1, le=365, description="how long a session lasts at most")
+    orchestrator_oidc_issuer: str = Field("", description="the OpenID provider that people may sign in by")
+    orchestrator_oidc_client_id: str = Field("", description="how that knows the server")
+    orchestrator_oidc_client_secret: SecretStr | None = Field(None, description="and the server itself to it")
+    orchestrator_oidc_role: Literal["", "OWNER", "EDITOR", "OPERATOR", "APPROVER", "VIEWER"] = Field(
+        "", description="the role of users who come for the first time; empty refuses them"
+    )
+    orchestrator_oidc_workspace: str = Field("default", description="the workspace that they become members of")
 
     orchestrator_task_queue: Annotated[str, Field(min_length=1)] = "default"
     orchestrator_max_activities: int = Field(100, ge=1, description="node runs a worker works on at a time")
@@ -103,6 +112,13 @@ class Settings(BaseSettings):
     @classmethod
     def _origins(cls, value: str) -> str:
         parse_origins(value)
+        return value
+
+    @field_validator("orchestrator_oidc_issuer")
+    @classmethod
+    def _issuer(cls, value: str) -> str:
+        if value and not is_protected(value):
+            raise ValueError("must be an https:// address (or http:// on this machine)")
         return value
 
     @field_validator("secret_key", "orchestrator_temporal_keys")

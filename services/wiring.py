@@ -1,6 +1,7 @@
 """Builds the two roles, API server and worker, from settings: the only place where parts meet."""
 
 import asyncio
+import ipaddress
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -30,6 +31,7 @@ from services.gateway.app import make_app
 from services.gateway.options import Options, parse_networks, parse_origins
 from services.gateway.server import HttpServer
 from services.gateway.site import Site
+from services.identity.identity import Identity
 from services.rpc.server import MAX_MESSAGE, GrpcServer
 from services.settings import Settings, grpc_tls, http_tls
 from services.store import migrate
@@ -45,6 +47,7 @@ from services.usecases.backend import Backend
 from temporal.client import Runs
 from temporal.codec import SealingCodec
 from temporal.queues import DEFAULT
+from temporal.server_process import ServerError
 from temporal.worker import make_workers
 
 Check = Callable[[], Awaitable[object]]
@@ -116,6 +119,7 @@ class Server:
         self._role = role
         self._owns_parts = owns_parts
         self._listener = Listener(parts.database.url)
+        self.identity = Identity(settings, parts.database, self._listener, local=role.local)
         self._backend = backend = Backend(
             database=parts.database,
             definitions=parts.definitions,
@@ -130,6 +134,7 @@ class Server:
         self.grpc = GrpcServer(
             backend,
             checks,
+            self.identity,
             host=settings.grpc_host,
             port=settings.grpc_port,
             reflect=settings.grpc_reflection,
@@ -169,6 +174,8 @@ class Server:
             codec=self._codec if isinstance(self._codec, SealingCodec) else None,
             temporal_ui_origin=settings.orchestrator_temporal_ui_origin,
             options=_gateway_options(settings),
+            sign_on=self.identity.oidc,
+            gateway_token=self.identity.gateway_token,
         )
 
     async def wait(self) -> None:
@@ -183,6 +190,7 @@ class Server:
             await self._channel.close()
         await self.grpc.stop(self._parts.settings.orchestrator_shutdown_seconds)
         await self._listener.stop()
+        await self.identity.close()
         if self._owns_parts:
             await self._parts.close()
 
@@ -255,6 +263,7 @@ def build_server(
 
     `eager`: a worker on the same client, in this process, may take a run's first task without a round trip.
     """
+    _check_reach(settings, role)
     return Server(parts or build_parts(settings), client, eager=eager, owns_parts=parts is None, role=role)
 
 
@@ -293,6 +302,31 @@ def _gateway_options(settings: Settings) -> Options:
     proxies = parse_networks(settings.orchestrator_trusted_proxies)
     origins = parse_origins(settings.orchestrator_cors_origins)
     return Options(proxies, origins, settings.orchestrator_rate_limit)
+
+
+def _check_reach(settings: Settings, role: ServerRole) -> None:
+    """Nobody from elsewhere gets in without signing in, and nobody signs in without keys."""
+    if not role.local:
+        if settings.secret_key is None:
+            raise ServerError(
+                "SECRET_KEY isn't set: access tokens are signed and credentials sealed with it; "
+                "`orchestrator credentials new-key` makes one"
+            )
+        return
+    listens = {"GRPC_HOST": settings.grpc_host, "HTTP_HOST": settings.http_host if role.gateway else "127.0.0.1"}
+    for name, host in listens.items():
+        if not _is_loopback(host):
+            raise ServerError(
+                f"{name} is {host!r}: a server that asks nobody to sign in listens on 127.0.0.1 only; "
+                "`orchestrator serve` is for others"
+            )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
 
 
 def _opens_credentials(catalogue: Catalogue, queues: Sequence[str]) -> bool:

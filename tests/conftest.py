@@ -125,12 +125,13 @@ async def stack(
         database_url=postgres.url("stack"),
         grpc_host="127.0.0.1",
         grpc_port=0,
+        http_host="127.0.0.1",
         http_port=0,
         orchestrator_task_queue="stack",
         orchestrator_shutdown_seconds=2,
     )
     parts = wiring.build_parts(settings)
-    server = wiring.build_server(settings, temporal_client, parts=parts, eager=True)
+    server = wiring.build_server(settings, temporal_client, parts=parts, eager=True, role=wiring.ServerRole(local=True))
     worker = wiring.build_worker(settings, temporal_client, parts=parts)
     await worker.start()
     await server.start()

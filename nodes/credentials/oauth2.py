@@ -30,6 +30,8 @@ class Tokens:
     refresh_token: str = field(default="", repr=False)
     expires_at: datetime | None = None
     scopes: tuple[str, ...] = ()
+    # Who the user is, where a client asked an OpenID provider for that.
+    id_token: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True)
@@ -165,12 +167,13 @@ def _tokens(body: Mapping[str, Any], now: datetime) -> Tokens:
     access, refresh = body["access_token"], body.get("refresh_token")
     if len(access) > _LONGEST_TOKEN:
         raise PermanentError("the service gave a token that is too long", code="CREDENTIAL_REFUSED")
-    scope = body.get("scope")
+    scope, identity = body.get("scope"), body.get("id_token")
     return Tokens(
         access,
         refresh if isinstance(refresh, str) else "",
         _expiry(body.get("expires_in"), now),
         tuple(scope.replace(",", " ").split()) if isinstance(scope, str) else (),
+        identity if isinstance(identity, str) and len(identity) <= _LONGEST_TOKEN else "",
     )
 
 

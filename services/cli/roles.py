@@ -20,6 +20,7 @@ from services.tls import TlsError
 from services.wiring import build_server, build_worker, queues_of, temporal_keys
 from temporal.client import connect
 from temporal.queues import DEFAULT, KNOWN
+from temporal.server_process import ServerError
 
 _log = structlog.get_logger(__name__)
 
@@ -47,6 +48,8 @@ async def serve() -> Exit:
         raise Failure(str(error), "BAD_SETTINGS") from None
     except OSError as error:
         raise Failure(str(error), "PORT_TAKEN") from None
+    except ServerError as error:
+        raise Failure(str(error), "BAD_SETTINGS") from None
     return await _run([server])
 
 

@@ -41,8 +41,8 @@ def read_filters(request: pb.ListExecutionsRequest) -> executions.Filters:
     return executions.Filters(
         workflow_id=request.workflow_id,
         statuses=[_read_status(number) for number in request.statuses],
-        after=_read_time(request.started_after, "started_after") if request.HasField("started_after") else None,
-        before=_read_time(request.started_before, "started_before") if request.HasField("started_before") else None,
+        after=read_time(request.started_after, "started_after") if request.HasField("started_after") else None,
+        before=read_time(request.started_before, "started_before") if request.HasField("started_before") else None,
     )
 
 
@@ -165,7 +165,8 @@ def _read_status(number: int) -> Status:
     return Status(pb.ExecutionStatus.Name(number))
 
 
-def _read_time(message: Timestamp, field: str) -> datetime:
+def read_time(message: Timestamp, field: str) -> datetime:
+    """A time that a client names."""
     try:
         return message.ToDatetime(tzinfo=UTC)
     except (ValueError, OverflowError):

@@ -8,11 +8,15 @@ import structlog
 from grpc_health.v1 import health
 from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
 from grpc_reflection.v1alpha import reflection
-from workflow_engine.v1 import human_task_pb2, integration_pb2, workflow_service_pb2
+from workflow_engine.v1 import auth_pb2, human_task_pb2, integration_pb2, workflow_service_pb2
+from workflow_engine.v1.auth_pb2_grpc import add_AuthServiceServicer_to_server
 from workflow_engine.v1.human_task_pb2_grpc import add_HumanTaskServiceServicer_to_server
 from workflow_engine.v1.integration_pb2_grpc import add_IntegrationServiceServicer_to_server
 from workflow_engine.v1.workflow_service_pb2_grpc import add_WorkflowServiceServicer_to_server
 
+from services.identity.identity import Identity
+from services.rpc.access import AccessInterceptor
+from services.rpc.auth_servicer import AuthServicer
 from services.rpc.errors import ErrorInterceptor
 from services.rpc.health import Health
 from services.rpc.human_task_servicer import HumanTaskServicer
@@ -25,7 +29,8 @@ MAX_MESSAGE = 72 * 1024 * 1024
 WORKFLOW_SERVICE = workflow_service_pb2.DESCRIPTOR.services_by_name["WorkflowService"].full_name
 INTEGRATION_SERVICE = integration_pb2.DESCRIPTOR.services_by_name["IntegrationService"].full_name
 HUMAN_TASK_SERVICE = human_task_pb2.DESCRIPTOR.services_by_name["HumanTaskService"].full_name
-SERVICES = (WORKFLOW_SERVICE, INTEGRATION_SERVICE, HUMAN_TASK_SERVICE)
+AUTH_SERVICE = auth_pb2.DESCRIPTOR.services_by_name["AuthService"].full_name
+SERVICES = (WORKFLOW_SERVICE, INTEGRATION_SERVICE, HUMAN_TASK_SERVICE, AUTH_SERVICE)
 _OPTIONS = (
     ("grpc.max_receive_message_length", MAX_MESSAGE),
     ("grpc.max_send_message_length", MAX_MESSAGE),
@@ -55,17 +60,21 @@ class GrpcServer:
         self,
         backend: Backend,
         checks: Mapping[str, Callable[[], Awaitable[object]]],
+        identity: Identity,
         *,
         host: str,
         port: int,
         reflect: bool,
         certificate: Certificate | None = None,
     ) -> None:
-        self._server = grpc.aio.server(interceptors=[ErrorInterceptor()], options=_OPTIONS)
+        # The first is the outermost: it answers also what the second refuses.
+        interceptors = [ErrorInterceptor(), AccessInterceptor(identity.authenticator)]
+        self._server = grpc.aio.server(interceptors=interceptors, options=_OPTIONS)
         self._health = Health(checks, SERVICES)
         add_WorkflowServiceServicer_to_server(WorkflowServicer(backend), self._server)
         add_IntegrationServiceServicer_to_server(IntegrationServicer(backend), self._server)
         add_HumanTaskServiceServicer_to_server(HumanTaskServicer(backend), self._server)
+        add_AuthServiceServicer_to_server(AuthServicer(identity), self._server)
         add_HealthServicer_to_server(self._health, self._server)
         if reflect:
             names = (*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME)

@@ -4,7 +4,7 @@ import asyncio
 import json
 import random
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -71,8 +71,13 @@ class Listener:
     def __init__(self, url: str) -> None:
         self._url = url
         self._watchers: dict[str, set[Watcher]] = {}
+        self._others: dict[str, Callable[[str], object]] = {}
         self._task: asyncio.Task[None] | None = None
         self._listening = asyncio.Event()
+
+    def hear(self, channel: str, tell: Callable[[str], object]) -> None:
+        """Has another channel's notices told, from the next connection on; an empty one when some may be missing."""
+        self._others[channel] = tell
 
     async def start(self) -> None:
         """Connects; raises if PostgreSQL can't be reached now."""
@@ -108,6 +113,8 @@ class Listener:
         for watchers in self._watchers.values():
             for watcher in watchers:
                 watcher.wake()
+        for tell in self._others.values():
+            tell("")
 
     async def _connect(self) -> "psycopg.AsyncConnection[tuple[Any, ...]]":
         connection = await psycopg.AsyncConnection.connect(
@@ -122,6 +129,8 @@ class Listener:
         )
         await connection.execute(f"LISTEN {CHANNEL}")
         await connection.execute(f"LISTEN {PROGRESS}")
+        for channel in self._others:
+            await connection.execute(f"LISTEN {channel}")
         self._listening.set()
         return connection
 
@@ -145,6 +154,9 @@ class Listener:
             for watcher in self._watchers.get(said.pop("id"), ()):
                 if watcher.progress:
                     watcher.hear(Said(**said))
+            return
+        if notice.channel in self._others:
+            self._others[notice.channel](notice.payload)
             return
         execution_id, of_run, _ = notice.payload.partition(OF_RUN)
         for watcher in self._watchers.get(execution_id, ()):

@@ -87,7 +87,7 @@ def model() -> Iterator[ScriptedModel]:
 async def agents(module_postgres_url: str, temporal_client: Client) -> AsyncIterator[Agents]:
     settings = api_settings(module_postgres_url, orchestrator_task_queue="agents")
     parts = wiring.build_parts(settings)
-    server = wiring.build_server(settings, temporal_client, parts=parts, eager=True)
+    server = wiring.build_server(settings, temporal_client, parts=parts, eager=True, role=wiring.ServerRole(local=True))
     worker = wiring.build_worker(settings, temporal_client, parts=parts)
     await worker.start()
     await server.start()

@@ -32,7 +32,7 @@ from orchestrator.compiler import compile_plan
 from orchestrator.model import Node, NodeType, Workflow
 from services.settings import load_settings
 from services.usecases.node_types import node_types
-from services.wiring import build_server
+from services.wiring import ServerRole, build_server
 from temporal.client import connect
 from temporal.dev_server import DevServer
 from tests.nodes.tool.web import serving
@@ -153,7 +153,11 @@ async def test_the_client_of_the_documentation(postgres_url: str, temporal_serve
     (block,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs/api.md").read_text(encoding="utf-8"), re.DOTALL)
     client = await connect(target_host=temporal_server.address)
     server = build_server(
-        load_settings(database_url=postgres_url, grpc_host="127.0.0.1", grpc_port=0, http_port=0), client
+        load_settings(
+            database_url=postgres_url, grpc_host="127.0.0.1", grpc_port=0, http_host="127.0.0.1", http_port=0
+        ),
+        client,
+        role=ServerRole(local=True),
     )
     await server.start()
     try:

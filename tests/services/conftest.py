@@ -127,7 +127,7 @@ async def api(module_postgres_url: str, temporal_client: "Client") -> AsyncItera
 
     settings = api_settings(module_postgres_url, orchestrator_task_queue=new_id())
     parts = wiring.build_parts(settings)
-    server = wiring.build_server(settings, temporal_client, parts=parts, eager=True)
+    server = wiring.build_server(settings, temporal_client, parts=parts, eager=True, role=wiring.ServerRole(local=True))
     worker = wiring.build_worker(settings, temporal_client, parts=parts)
     await worker.start()
     await server.start()

@@ -30,7 +30,7 @@ async def apart(
         module_postgres_url, orchestrator_task_queue=settings.orchestrator_task_queue, secret_key=None
     )
     parts = wiring.build_parts(settings)
-    server = wiring.build_server(settings, temporal_client, parts=parts, eager=True)
+    server = wiring.build_server(settings, temporal_client, parts=parts, eager=True, role=wiring.ServerRole(local=True))
     workers = [
         wiring.build_worker(settings, temporal_client, parts=parts, queues=["default"]),
         wiring.build_worker(keyless, temporal_client, queues=["code"]),

@@ -23,7 +23,9 @@ from orchestrator.errors import Problem, RunError
 from orchestrator.model import Workflow
 from orchestrator.record import NodeRecord, NodeStatus, Status
 from orchestrator.start import RunStart
+from services.identity.identity import Identity
 from services.rpc.server import WORKFLOW_SERVICE, GrpcServer, PortTakenError
+from services.settings import Settings
 from services.store import recording
 from services.store.definitions import Definitions
 from services.store.integrations_opening import Integrations
@@ -96,6 +98,12 @@ def backend(store: Store, runs: FaultyRuns) -> Backend:
     )
 
 
+def nobody(behind: Backend) -> Identity:
+    """Who needn't sign in."""
+    settings = Settings(database_url=behind.database.url)
+    return Identity(settings, behind.database, behind.listener, local=True)
+
+
 @pytest.fixture
 async def faulty(store: Store) -> AsyncIterator[Faulty]:
     runs = FaultyRuns()
@@ -109,7 +117,9 @@ async def faulty(store: Store) -> AsyncIterator[Faulty]:
         return answer
 
     behind = backend(store, runs)
-    server = GrpcServer(behind, {name: check(name) for name in healthy}, host="127.0.0.1", port=0, reflect=True)
+    server = GrpcServer(
+        behind, {name: check(name) for name in healthy}, nobody(behind), host="127.0.0.1", port=0, reflect=True
+    )
     await behind.listener.start()
     await server.start()
     async with grpc.aio.insecure_channel(server.address) as channel:
@@ -271,8 +281,9 @@ async def test_a_port_that_is_taken_is_named(store: Store) -> None:
 
     taken = await asyncio.start_server(close, "127.0.0.1", 0)
     port = taken.sockets[0].getsockname()[1]
+    behind = backend(store, FaultyRuns())
     with pytest.raises(PortTakenError, match=str(port)):
-        GrpcServer(backend(store, FaultyRuns()), {}, host="127.0.0.1", port=port, reflect=False)
+        GrpcServer(behind, {}, nobody(behind), host="127.0.0.1", port=port, reflect=False)
     taken.close()
 
 
