@@ -5,7 +5,14 @@ from typing import Annotated, Any
 
 import typer
 
-from services.cli import credential_commands, execution_commands, node_commands, task_commands, workflow_commands
+from services.cli import (
+    credential_commands,
+    execution_commands,
+    identity_commands,
+    node_commands,
+    task_commands,
+    workflow_commands,
+)
 from services.cli.command import perform
 
 app = typer.Typer(
@@ -19,6 +26,7 @@ app.add_typer(execution_commands.app, name="executions")
 app.add_typer(credential_commands.app, name="credentials")
 app.add_typer(node_commands.app, name="nodes")
 app.add_typer(task_commands.app, name="tasks")
+identity_commands.add_to(app)
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="A workflow as JSON; - for the standard input.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on stdout.")]

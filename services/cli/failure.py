@@ -7,6 +7,7 @@ from typing import Any
 
 from orchestrator import exact_json
 from orchestrator.errors import DefinitionError, Problem, Severity
+from services.errors import RequestInvalid, ServiceError
 
 
 class Exit(IntEnum):
@@ -39,6 +40,12 @@ def invalid(problems: list[Problem]) -> Failure:
 def from_definition(error: DefinitionError) -> Failure:
     """The definition can't be read."""
     return invalid(error.problems)
+
+
+def from_service(error: ServiceError) -> Failure:
+    """What was asked of the store itself can't be done."""
+    problems = getattr(error, "problems", ()) if isinstance(error, RequestInvalid) else ()
+    return Failure(error.message, error.code, list(problems))
 
 
 def report(failure: Failure, as_json: bool) -> None:

@@ -10,14 +10,18 @@ import grpc
 from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status
 from workflow_engine.v1 import workflow_pb2
+from workflow_engine.v1.auth_pb2_grpc import AuthServiceStub
 from workflow_engine.v1.human_task_pb2_grpc import HumanTaskServiceStub
 from workflow_engine.v1.integration_pb2_grpc import IntegrationServiceStub
 from workflow_engine.v1.workflow_service_pb2_grpc import WorkflowServiceStub
 
 from orchestrator.errors import Problem, Severity
+from services.cli import session
 from services.cli.failure import Failure, invalid
+from services.cli.signing import signing
 
 if TYPE_CHECKING:
+    from workflow_engine.v1.auth_pb2_grpc import AuthServiceAsyncStub as AuthStub
     from workflow_engine.v1.human_task_pb2_grpc import HumanTaskServiceAsyncStub as HumanTaskStub
     from workflow_engine.v1.integration_pb2_grpc import IntegrationServiceAsyncStub as IntegrationStub
     from workflow_engine.v1.workflow_service_pb2_grpc import WorkflowServiceAsyncStub as Stub
@@ -31,6 +35,8 @@ DEFAULT_ADDRESS = "127.0.0.1:50051"
 TIMEOUT = 60.0
 _DETAILS = "grpc-status-details-bin"
 _MAX_MESSAGE = 128 * 1024 * 1024
+_OPTIONS = [("grpc.max_send_message_length", _MAX_MESSAGE), ("grpc.max_receive_message_length", _MAX_MESSAGE)]
+_SIGN_IN = ("SIGN_IN_FIRST", "BAD_TOKEN")
 
 
 def address() -> str:
@@ -60,28 +66,43 @@ async def connected_to_human_tasks(target: str) -> "AsyncIterator[HumanTaskStub]
 
 
 @asynccontextmanager
-async def _channel(target: str) -> AsyncIterator[grpc.aio.Channel]:
-    options = [
-        ("grpc.max_send_message_length", _MAX_MESSAGE),
-        ("grpc.max_receive_message_length", _MAX_MESSAGE),
-    ]
-    async with _secured(target, options) as channel:
+async def connected_to_auth(target: str) -> "AsyncIterator[AuthStub]":
+    """A stub for users, workspaces and keys; its errors leave this block as Failures."""
+    async with _channel(target) as channel:
+        yield AuthServiceStub(channel)
+
+
+@asynccontextmanager
+async def unsigned(target: str) -> AsyncIterator[grpc.aio.Channel]:
+    """A channel whose calls carry no token; its errors leave this block as Failures."""
+    async with _secured(target, []) as channel:
         try:
             yield channel
         except grpc.aio.AioRpcError as error:
             raise explain(error, target) from None
 
 
-def _secured(target: str, options: list[tuple[str, int]]) -> grpc.aio.Channel:
+@asynccontextmanager
+async def _channel(target: str) -> AsyncIterator[grpc.aio.Channel]:
+    async with unsigned(target) as bare:
+        carried = await session.metadata(target, bare)
+        if not carried:
+            yield bare
+            return
+        async with _secured(target, signing(carried)) as channel:
+            yield channel
+
+
+def _secured(target: str, interceptors: list[grpc.aio.ClientInterceptor]) -> grpc.aio.Channel:
     authority, cert, key = (_variable(name) for name in (TLS_CA, TLS_CERT, TLS_KEY))
     if _variable(TLS) not in ("", "0", "1", "true", "false"):
         raise Failure(f"{TLS} is 1 or 0, not {_variable(TLS)[:20]!r}", "BAD_SETTINGS")
     if bool(cert) != bool(key):
         raise Failure(f"{TLS_CERT} and {TLS_KEY} belong together, and one isn't set", "BAD_SETTINGS")
     if target.startswith(_OWN) or not _wants_tls():
-        return grpc.aio.insecure_channel(target, options=options)
+        return grpc.aio.insecure_channel(target, options=_OPTIONS, interceptors=interceptors)
     credentials = grpc.ssl_channel_credentials(_file(TLS_CA, authority), _file(TLS_KEY, key), _file(TLS_CERT, cert))
-    return grpc.aio.secure_channel(target, credentials, options=options)
+    return grpc.aio.secure_channel(target, credentials, options=_OPTIONS, interceptors=interceptors)
 
 
 def _wants_tls() -> bool:
@@ -130,6 +151,8 @@ def explain(error: grpc.aio.AioRpcError, target: str) -> Failure:
         return invalid(problems)
     if code == grpc.StatusCode.UNAVAILABLE and not reason:
         return Failure(_unreachable(target, message), code.name)
+    if code == grpc.StatusCode.UNAUTHENTICATED and reason in _SIGN_IN:
+        return Failure(f"{message}. `orchestrator sign-in` does, or set {session.API_KEY}", reason)
     if code == grpc.StatusCode.DEADLINE_EXCEEDED:
         return Failure(f"the server at {target} didn't answer in time", code.name)
     return Failure(message, reason or code.name)
