@@ -40,7 +40,7 @@ async def create(
             if await members.find_workspace(session, workspace) is None:
                 await members.make_workspace(session, workspace, workspace)
             await members.add(session, workspace, user.id, role)
-            told = {"email": user.email, "role": role}
+            told = {"email": user.email, "role": role.value}
             audit(session, by, "member.add", "user", user.id, after=told, actor="operator")
             if with_key:
                 _, secret = make(session, by, "made with the user", role, None)

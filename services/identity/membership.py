@@ -78,7 +78,7 @@ class Memberships:
         async with self._database.transaction() as session:
             user = await users.by_email(session, email) or await users.create(session, email, name, kept)
             row = await members.add(session, caller.workspace, user.id, role)
-            audit(session, caller, "member.add", "user", user.id, after={"email": email, "role": role})
+            audit(session, caller, "member.add", "user", user.id, after={"email": email, "role": role.value})
         self._cache.forget(user.id)
         return Member(user, role, row.joined_at)
 
@@ -104,7 +104,7 @@ class Memberships:
             if not await members.owners(session, caller.workspace):
                 raise _last_owner()
             await announce(session, user_id)
-            audit(session, caller, "member.update", "user", user_id, {"role": before}, {"role": role})
+            audit(session, caller, "member.update", "user", user_id, {"role": before}, {"role": role.value})
             user = await users.get(session, user_id)
         self._cache.forget(user_id)
         return Member(user, role, row.joined_at)

@@ -121,7 +121,7 @@ class Oidc:
         if await members.find_workspace(session, workspace) is None:
             await members.make_workspace(session, workspace, workspace)
         await members.add(session, workspace, user.id, role)
-        told = {"email": user.email, "role": role, "by": "oidc"}
+        told = {"email": user.email, "role": role.value, "by": "oidc"}
         audit(session, current_caller(), "member.add", "user", user.id, after=told, workspace=workspace, actor=user.id)
         return user
 
