@@ -23,6 +23,7 @@ import pytest
 from google.protobuf.json_format import ParseDict
 from workflow_engine.v1 import execution_pb2, workflow_pb2, workflow_service_pb2, workflow_service_pb2_grpc
 
+from services.cli.signing import signing
 from temporal.dev_server import DevServer, free_port
 from tests.graphs import flow, node, transforms, trigger, workflow
 
@@ -81,12 +82,24 @@ class Processes:
             "ORCHESTRATOR_EGRESS_ALLOW": "127.0.0.0/8",
             "GRPC_PORT": str(self.grpc_port),
             "HTTP_PORT": "0",
+            "SECRET_KEY": "k1:" + "A" * 43 + "=",
         }
+        self.signing: list[grpc.aio.ClientInterceptor] = []
         self.temporal = self._new_temporal()
         self.roles: dict[str, subprocess.Popen[bytes]] = {}
 
     async def start(self) -> None:
-        """Starts all three."""
+        """Starts all three, and has the calls that carry `signing` made by an owner's key."""
+        made = await asyncio.to_thread(
+            subprocess.run,
+            [ORCHESTRATOR, "users", "create", "owner@example.org", "--owner", "--api-key", "--json"],
+            env=self._environment,
+            input="correct horse battery\n",
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        self.signing = signing([("authorization", f"Bearer {json.loads(made.stdout)['api_key']}")])
         await self.temporal.start()
         self.start_role("serve")
         self.start_role("worker")
@@ -180,7 +193,7 @@ async def _watch_to_the_end(stub: "workflow_service_pb2_grpc.WorkflowServiceAsyn
 async def test_kill_9_in_the_middle_of_a_run(processes: Processes, shop: Shop, victim: str) -> None:
     address = f"127.0.0.1:{processes.grpc_port}"
     options = [("grpc.initial_reconnect_backoff_ms", 100), ("grpc.max_reconnect_backoff_ms", 500)]
-    async with grpc.aio.insecure_channel(address, options=options) as channel:
+    async with grpc.aio.insecure_channel(address, options=options, interceptors=processes.signing) as channel:
         await asyncio.wait_for(channel.channel_ready(), PATIENCE)
         stub = workflow_service_pb2_grpc.WorkflowServiceStub(channel)
         definition = _definition(shop.url)
@@ -211,7 +224,7 @@ async def test_kill_9_in_the_middle_of_a_run(processes: Processes, shop: Shop, v
 async def test_a_node_killed_at_item_7_goes_on_at_item_7(processes: Processes, shop: Shop) -> None:
     """ORDERS → Charge: one node, one call an item; the worker dies during the seventh."""
     address = f"127.0.0.1:{processes.grpc_port}"
-    async with grpc.aio.insecure_channel(address) as channel:
+    async with grpc.aio.insecure_channel(address, interceptors=processes.signing) as channel:
         await asyncio.wait_for(channel.channel_ready(), PATIENCE)
         stub = workflow_service_pb2_grpc.WorkflowServiceStub(channel)
         charge = {"method": "POST", "url": shop.url, "body": {"order": "{{ $json.order }}"}}

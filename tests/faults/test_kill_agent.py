@@ -44,7 +44,8 @@ async def test_no_turn_is_repeated_but_the_one_in_flight(processes: Processes, m
     ]
     written = workflow("agent", nodes, "Start -> Agent", "Agent -ai_tool-> Note")
     definition = ParseDict(written, workflow_pb2.Workflow())
-    async with grpc.aio.insecure_channel(f"127.0.0.1:{processes.grpc_port}") as channel:
+    address = f"127.0.0.1:{processes.grpc_port}"
+    async with grpc.aio.insecure_channel(address, interceptors=processes.signing) as channel:
         await asyncio.wait_for(channel.channel_ready(), PATIENCE)
         stub = workflow_service_pb2_grpc.WorkflowServiceStub(channel)
         create = workflow_service_pb2.CreateWorkflowRequest(name="agent", nodes=definition.nodes)

@@ -57,11 +57,11 @@ class Cli:
         """The command as a user's shell starts it."""
         return [ORCHESTRATOR, *map(str, arguments)]
 
-    def process(self, *arguments: str | Path) -> "subprocess.CompletedProcess[str]":
-        """Runs the command as a user does."""
+    def process(self, *arguments: str | Path, typed: str | None = None) -> "subprocess.CompletedProcess[str]":
+        """Runs the command as a user does; `typed` is what its standard input brings."""
         command = self.command(*arguments)
         done = subprocess.run(
-            command, env=self.environment(), capture_output=True, text=True, timeout=LONG, check=False
+            command, env=self.environment(), input=typed, capture_output=True, text=True, timeout=LONG, check=False
         )
         assert "Traceback" not in done.stdout + done.stderr, done.stderr
         return done

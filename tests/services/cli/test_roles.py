@@ -1,6 +1,7 @@
 """`migrate`, `serve` and `worker`: processes of their own, told where everything is by the environment."""
 
 import base64
+import json
 import os
 import signal
 import socket
@@ -18,6 +19,8 @@ from services.store.keyring import new_key
 from temporal.dev_server import DevServer, find_binary, free_port
 from tests.certificates import Authority
 
+SECRET_KEY = "k1:" + "A" * 43 + "="
+EMAIL, PASSWORD = "ada@example.org", "correct horse battery"
 Start = Callable[..., "subprocess.Popen[str]"]
 
 
@@ -37,7 +40,9 @@ def start(cli_at: Any) -> Iterator[Start]:
 
 
 @pytest.fixture
-def environment(monkeypatch: pytest.MonkeyPatch, postgres_url: str, temporal_server: DevServer) -> dict[str, str]:
+def environment(
+    monkeypatch: pytest.MonkeyPatch, postgres_url: str, temporal_server: DevServer, tmp_path: Path
+) -> dict[str, str]:
     """What an operator sets."""
     set_to = {
         "DATABASE_URL": postgres_url,
@@ -45,6 +50,8 @@ def environment(monkeypatch: pytest.MonkeyPatch, postgres_url: str, temporal_ser
         "GRPC_HOST": "127.0.0.1",
         "GRPC_PORT": str(free_port()),
         "HTTP_PORT": "0",
+        "SECRET_KEY": SECRET_KEY,
+        "XDG_CONFIG_HOME": str(tmp_path / "config"),
         "ORCHESTRATOR_TASK_QUEUE": f"roles-{time.monotonic_ns()}",
     }
     for name, value in set_to.items():
@@ -60,15 +67,95 @@ def wait_until_serving(address: str) -> None:
 
 
 def test_server_and_worker_run_a_workflow_together_and_stop_when_told(
-    start: Start, environment: dict[str, str], cli_at: Any, write: Callable[..., Path]
+    start: Start,
+    environment: dict[str, str],
+    cli_at: Any,
+    write: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     address = f"127.0.0.1:{environment['GRPC_PORT']}"
     roles = [start("serve"), start("worker", "--queues", "default,code")]
     wait_until_serving(address)
+    unsigned = cli_at(address).json("run", write("w"), code=1)
+    assert unsigned["error"]["code"] == "SIGN_IN_FIRST"
+    owner = first_owner(cli_at(None))
+    monkeypatch.setenv("ORCHESTRATOR_API_KEY", owner["api_key"])
     assert cli_at(address).json("run", write("w"))["status"] == "COMPLETED"
     for role in roles:
         role.send_signal(signal.SIGTERM)
     assert [role.wait(timeout=60) for role in roles] == [0, 0]
+
+
+def first_owner(cli: Any) -> dict[str, Any]:
+    """Made as an operator makes the first user of all."""
+    made = cli.process("users", "create", EMAIL, "--owner", "--api-key", "--json", typed=f"{PASSWORD}\n")
+    assert made.returncode == 0, made.stderr
+    shown: dict[str, Any] = json.loads(made.stdout)
+    return shown
+
+
+def test_people_sign_in_and_manage_what_others_may(start: Start, environment: dict[str, str], cli_at: Any) -> None:
+    address = f"127.0.0.1:{environment['GRPC_PORT']}"
+    start("serve")
+    wait_until_serving(address)
+    owner, cli = first_owner(cli_at(None)), cli_at(address)
+    assert cli.process("users", "create", EMAIL, typed=f"{PASSWORD}\n").returncode == 1
+    wrong = cli.process("sign-in", EMAIL, typed="wrong\n")
+    assert (wrong.returncode, "the password is wrong" in wrong.stderr) == (1, True)
+    signed = cli.process("sign-in", EMAIL, "--password-stdin", typed=f"{PASSWORD}\n")
+    assert "default (OWNER)" in signed.stdout
+    kept = Path(environment["XDG_CONFIG_HOME"]) / "orchestrator" / "sessions.json"
+    assert kept.stat().st_mode & 0o777 == 0o600
+    assert cli.json("whoami")["email"] == EMAIL
+
+    assert cli.json("workspaces", "create", "second")["id"] == "second"
+    assert {each["id"] for each in cli.json("workspaces", "list")["workspaces"]} == {"default", "second"}
+    added = cli.process("members", "add", "bob@example.org", "viewer", typed="bob's password\n")
+    assert added.returncode == 0, added.stderr
+    bob = next(each for each in cli.json("members", "list")["members"] if each["email"] == "bob@example.org")
+    assert cli.process("members", "set-role", bob["user_id"], "editor").returncode == 0
+    assert cli.process("members", "set-role", bob["user_id"], "boss").returncode == 1
+    assert cli.process("members", "remove", bob["user_id"]).returncode == 0
+
+    key = cli.json("api-keys", "create", "ci", "--role", "viewer", "--days", "3")
+    assert {each["name"] for each in cli.json("api-keys", "list")["api_keys"]} == {"made with the user", "ci"}
+    assert cli.process("api-keys", "revoke", key["id"]).returncode == 0
+    told = [each["action"] for each in cli.json("audit", "--actor", owner["user_id"])["events"]]
+    assert {"api_key.create", "api_key.revoke", "member.remove", "session.begin"} <= set(told)
+
+    assert {each["email"] for each in cli.json("users", "list")["users"]} == {EMAIL, "bob@example.org"}
+    assert cli.process("sign-out").returncode == 0
+    assert cli.json("whoami", code=1)["error"]["code"] == "SIGN_IN_FIRST"
+    assert cli.process("sign-out").returncode == 1
+
+    assert cli.process("users", "set-password", EMAIL, typed="another password\n").returncode == 0
+    assert cli.process("users", "disable", EMAIL).returncode == 0
+    assert cli.process("sign-in", EMAIL, typed="another password\n").returncode == 1
+    assert cli.process("users", "enable", EMAIL).returncode == 0
+    assert cli.process("sign-in", EMAIL, typed="another password\n").returncode == 0
+
+
+def test_a_token_that_ends_soon_is_renewed(start: Start, environment: dict[str, str], cli_at: Any) -> None:
+    address = f"127.0.0.1:{environment['GRPC_PORT']}"
+    start("serve")
+    wait_until_serving(address)
+    first_owner(cli_at(None))
+    cli = cli_at(address)
+    assert cli.process("sign-in", EMAIL, typed=f"{PASSWORD}\n").returncode == 0
+    kept = Path(environment["XDG_CONFIG_HOME"]) / "orchestrator" / "sessions.json"
+    sessions = json.loads(kept.read_text())
+    before = sessions[address]["refresh_token"]
+    sessions[address] |= {"access_token": "expired", "expires_at": 0}
+    kept.write_text(json.dumps(sessions))
+    assert cli.json("whoami")["email"] == EMAIL
+    assert json.loads(kept.read_text())[address]["refresh_token"] != before
+
+
+def test_serving_others_needs_a_key(cli_at: Any, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SECRET_KEY")
+    done = cli_at(None).process("serve")
+    assert (done.returncode, "SECRET_KEY isn't set" in done.stderr) == (1, True)
+    assert "credentials new-key" in done.stderr
 
 
 def test_migrate_makes_the_tables(
