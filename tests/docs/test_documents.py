@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 import typer
-from workflow_engine.v1 import integration_pb2, workflow_service_pb2
+from workflow_engine.v1 import auth_pb2, integration_pb2, workflow_service_pb2
 
 from services.cli.app import app
+from services.identity.permissions import TABLE
 from services.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -129,9 +130,18 @@ def test_every_call_has_its_row() -> None:
     services = (
         workflow_service_pb2.DESCRIPTOR.services_by_name["WorkflowService"],
         integration_pb2.DESCRIPTOR.services_by_name["IntegrationService"],
+        auth_pb2.DESCRIPTOR.services_by_name["AuthService"],
     )
     names = {method.name for service in services for method in service.methods}
     assert names - set(CODE.findall(text)) == set()
+
+
+def test_the_table_of_permissions_is_the_one_in_force() -> None:
+    text = (ROOT / "docs/security.md").read_text(encoding="utf-8").partition("| who | may call |")[2]
+    rows = re.findall(r"^\| ([a-z ]+) \| (.+) \|$", text.partition("\n\n")[0], re.MULTILINE)
+    shown = {(name, who) for who, methods in rows for name in re.findall(r"`([A-Za-z]+)`", methods)}
+    ours = {name.rpartition("/")[2]: need for name, need in TABLE.items() if name.startswith("/workflow_engine.")}
+    assert shown == {(name, need.value.lower()) for name, need in ours.items()}
 
 
 def test_every_decision_is_listed() -> None:
