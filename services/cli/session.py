@@ -14,6 +14,8 @@ import grpc
 from workflow_engine.v1 import auth_pb2 as wire
 from workflow_engine.v1.auth_pb2_grpc import AuthServiceStub
 
+from services.cli.failure import Failure
+
 API_KEY, WORKSPACE = "ORCHESTRATOR_API_KEY", "ORCHESTRATOR_WORKSPACE"
 # A token that is about to expire is renewed before it is used.
 _AHEAD = 60.0
@@ -110,7 +112,12 @@ def _write(sessions: dict[str, Any]) -> None:
 @contextmanager
 def _locked() -> Iterator[None]:
     file = path()
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with os.fdopen(os.open(file.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o600)) as lock:
+    try:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        opened = os.open(file.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        message = f"the session can't be kept in {file.parent}: {error.strerror}; set XDG_CONFIG_HOME"
+        raise Failure(message, "NOT_KEPT") from None
+    with os.fdopen(opened) as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

@@ -28,8 +28,8 @@ if _version_not_supported:
 class IntegrationServiceStub:
     """Integrations: stored connections to third parties. Secrets go in and never come out again.
 
-    `user_id` says whose integration it is about; empty for those of nobody in particular. Others' can't be told
-    from ones that don't exist. Errors are those of WorkflowService.
+    They are the workspace's; another's can't be told from ones that don't exist. `user_id` is empty, or the caller's own;
+    where nobody signs in, it says whose workspace is meant. Errors are those of WorkflowService.
     """
 
     def __init__(self, channel):
@@ -93,8 +93,8 @@ class IntegrationServiceStub:
 class IntegrationServiceServicer:
     """Integrations: stored connections to third parties. Secrets go in and never come out again.
 
-    `user_id` says whose integration it is about; empty for those of nobody in particular. Others' can't be told
-    from ones that don't exist. Errors are those of WorkflowService.
+    They are the workspace's; another's can't be told from ones that don't exist. `user_id` is empty, or the caller's own;
+    where nobody signs in, it says whose workspace is meant. Errors are those of WorkflowService.
     """
 
     def ListCredentialTypes(self, request, context):
@@ -227,8 +227,8 @@ def add_IntegrationServiceServicer_to_server(servicer, server):
 class IntegrationService:
     """Integrations: stored connections to third parties. Secrets go in and never come out again.
 
-    `user_id` says whose integration it is about; empty for those of nobody in particular. Others' can't be told
-    from ones that don't exist. Errors are those of WorkflowService.
+    They are the workspace's; another's can't be told from ones that don't exist. `user_id` is empty, or the caller's own;
+    where nobody signs in, it says whose workspace is meant. Errors are those of WorkflowService.
     """
 
     @staticmethod

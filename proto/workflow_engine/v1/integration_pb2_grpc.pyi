@@ -29,8 +29,8 @@ GRPC_VERSION: str
 class IntegrationServiceStub:
     """Integrations: stored connections to third parties. Secrets go in and never come out again.
 
-    `user_id` says whose integration it is about; empty for those of nobody in particular. Others' can't be told
-    from ones that don't exist. Errors are those of WorkflowService.
+    They are the workspace's; another's can't be told from ones that don't exist. `user_id` is empty, or the caller's own;
+    where nobody signs in, it says whose workspace is meant. Errors are those of WorkflowService.
     """
 
     @_typing.overload
@@ -58,8 +58,8 @@ class IntegrationServiceStub:
 class IntegrationServiceAsyncStub(IntegrationServiceStub):
     """Integrations: stored connections to third parties. Secrets go in and never come out again.
 
-    `user_id` says whose integration it is about; empty for those of nobody in particular. Others' can't be told
-    from ones that don't exist. Errors are those of WorkflowService.
+    They are the workspace's; another's can't be told from ones that don't exist. `user_id` is empty, or the caller's own;
+    where nobody signs in, it says whose workspace is meant. Errors are those of WorkflowService.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -83,8 +83,8 @@ class IntegrationServiceAsyncStub(IntegrationServiceStub):
 class IntegrationServiceServicer(metaclass=_abc_1.ABCMeta):
     """Integrations: stored connections to third parties. Secrets go in and never come out again.
 
-    `user_id` says whose integration it is about; empty for those of nobody in particular. Others' can't be told
-    from ones that don't exist. Errors are those of WorkflowService.
+    They are the workspace's; another's can't be told from ones that don't exist. `user_id` is empty, or the caller's own;
+    where nobody signs in, it says whose workspace is meant. Errors are those of WorkflowService.
     """
 
     @_abc_1.abstractmethod
