@@ -18,7 +18,7 @@ from services.store import payloads, serial
 from services.store.audit import INSERT_FOR_RUN, Entry
 from services.store.drivers import Driver
 from services.store.recording import payload_refs
-from services.store.tables import AttemptRow, ExecutionRow, NodeRunRow, VersionRow
+from services.store.tables import AttemptRow, ExecutionRow, NodeRunRow, VersionRow, WorkflowRow
 
 _Query = TypeVar("_Query", bound=Select[Any])
 
@@ -226,10 +226,16 @@ async def listed(
 
 
 def _page(query: _Query, filters: Filters, limit: int, after: tuple[datetime, str] | None) -> _Query:
-    if filters.workspace is not None:
-        query = query.where(ExecutionRow.workspace == filters.workspace)
     if filters.workflow_id:
         query = query.where(ExecutionRow.workflow_id == filters.workflow_id)
+        if filters.workspace is not None:
+            # A workflow's runs are of its workspace: one look at the workflow, instead of one at each run.
+            own = select(WorkflowRow.id).where(
+                WorkflowRow.id == filters.workflow_id, WorkflowRow.workspace == filters.workspace
+            )
+            query = query.where(own.exists())
+    elif filters.workspace is not None:
+        query = query.where(ExecutionRow.workspace == filters.workspace)
     if filters.after is not None:
         query = query.where(ExecutionRow.started_at > filters.after)
     if filters.before is not None:

@@ -323,6 +323,8 @@ class AuditRow(Base):
     __tablename__ = "audit_log"
     __table_args__ = (
         Index("ix_audit_log_workspace", "workspace", "at", "id"),
+        Index("ix_audit_log_actor", "workspace", "actor", "at", "id"),
+        Index("ix_audit_log_action", "workspace", "action", "at", "id"),
         Index("ix_audit_log_object_id", "object_id", "at"),
     )
 

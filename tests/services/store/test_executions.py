@@ -75,7 +75,7 @@ async def test_a_run_of_nothing_is_complete_at_once(store: Store) -> None:
 
 async def test_lists_are_filtered_and_paged(store: Store) -> None:
     async with store.database.transaction() as session:
-        other = await workflows.create(session, "other", "", draft(chain("A")))
+        other = await workflows.create(session, "other", "", draft(chain("A")), "another")
     ids = []
     for index in range(6):
         start = store.start(**({"workflow_id": other.id, "version_id": other.version_id} if index % 3 == 0 else {}))
@@ -104,6 +104,26 @@ async def test_lists_are_filtered_and_paged(store: Store) -> None:
     ]
     assert await listed(Filters(after=BEGUN)) == [5, 4, 3, 2]
     assert await listed(Filters(after=BEGUN, before=BEGUN + timedelta(hours=2))) == [3, 2]
+    assert await listed(Filters(workspace="another")) == [3, 0]
+    assert await listed(Filters(workspace="default")) == [5, 4, 2, 1]
+    assert await listed(Filters(workspace="default", statuses=[Status.RUNNING], after=BEGUN)) == [5, 4, 2]
+    assert await listed(Filters(workspace="another", workflow_id="other")) == [3, 0]
+    assert await listed(Filters(workspace="default", workflow_id="other")) == []
+    assert await listed(Filters(workspace="none")) == []
+
+
+async def test_a_run_is_of_its_versions_workspace(store: Store) -> None:
+    async with store.database.transaction() as session:
+        other = await workflows.create(session, "other", "", draft(chain("A")), "another")
+    start = store.start(workflow_id=other.id, version_id=other.version_id)
+    await insert(store, NewExecution(start, BEGUN))
+    async with store.database.reading() as session:
+        assert (await executions.get(session, start.execution_id, "another")).workspace == "another"
+        with pytest.raises(NotFound):
+            await executions.get(session, start.execution_id, "default")
+    async with store.database.driver() as connection:
+        with pytest.raises(NotFound):
+            await executions.startable(connection, "other", 0, "", "default")
 
 
 def run_of(node: str, index: int, status: NodeStatus, outputs: dict[str, Items] | None = None) -> NodeRecord:

@@ -64,7 +64,8 @@ def downgrade() -> None:
     op.execute("DROP TRIGGER audit_log_rows ON audit_log")
     op.execute("DROP FUNCTION audit_log_is_append_only")
     op.drop_index("ix_audit_log_object_id", "audit_log")
-    op.drop_index("ix_audit_log_workspace", "audit_log")
+    for name in ("ix_audit_log_action", "ix_audit_log_actor", "ix_audit_log_workspace"):
+        op.drop_index(name, "audit_log")
     for name in _AUDIT_COLUMNS:
         op.drop_column("audit_log", name)
     op.alter_column("audit_log", "actor", new_column_name="user_id")
@@ -186,6 +187,8 @@ def _audit_log() -> None:
         op.add_column("audit_log", _text(name, server_default=""))
     op.drop_index(op.f("ix_audit_log_at"), "audit_log")
     op.create_index("ix_audit_log_workspace", "audit_log", ["workspace", "at", "id"])
+    op.create_index("ix_audit_log_actor", "audit_log", ["workspace", "actor", "at", "id"])
+    op.create_index("ix_audit_log_action", "audit_log", ["workspace", "action", "at", "id"])
     op.create_index("ix_audit_log_object_id", "audit_log", ["object_id", "at"])
     op.execute(_APPEND_ONLY)
     for statement in _GUARDS:
