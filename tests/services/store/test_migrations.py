@@ -32,6 +32,46 @@ def test_migrations_can_be_undone_and_repeated(empty_postgres_url: str) -> None:
     assert migrate.differences(empty_postgres_url) == []
 
 
+def test_what_was_a_users_is_in_the_workspace_of_that_name(empty_postgres_url: str) -> None:
+    migrate.upgrade(empty_postgres_url, "0004")
+    with psycopg.connect(empty_postgres_url) as connection:
+        connection.execute(
+            "INSERT INTO workflows (id, user_id, name, version, version_id) VALUES ('w', 'ada', 'n', 1, 'v')"
+        )
+        connection.execute(
+            "INSERT INTO workflows (id, user_id, name, version, version_id) VALUES ('x', '', 'n', 1, 'y')"
+        )
+        for version, workflow, user in (("v", "w", ""), ("y", "x", ""), ("unsaved", None, "bob")):
+            connection.execute(
+                "INSERT INTO workflow_versions (id, workflow_id, user_id, version, definition, valid) "
+                "VALUES (%s, %s, %s, 1, '{}', true)",
+                [version, workflow, user],
+            )
+            connection.execute(
+                "INSERT INTO workflow_executions (id, workflow_id, version_id, version, mode, status, user_id) "
+                "VALUES (%s, %s, %s, 1, 'MANUAL', 'COMPLETED', 'whoever')",
+                [f"run of {version}", workflow, version],
+            )
+        connection.execute("INSERT INTO audit_log (id, user_id, action, subject) VALUES ('a', 'ada', 'done', 'w')")
+    migrate.upgrade(empty_postgres_url)
+    with psycopg.connect(empty_postgres_url) as connection:
+        found = connection.execute(
+            "SELECT id, workspace FROM workflows UNION ALL SELECT id, workspace FROM workflow_versions "
+            "UNION ALL SELECT id, workspace FROM workflow_executions"
+        ).fetchall()
+        assert dict(found) == {
+            "w": "ada",
+            "v": "ada",
+            "run of v": "ada",
+            "x": "default",
+            "y": "default",
+            "run of y": "default",
+            "unsaved": "bob",
+            "run of unsaved": "bob",
+        }
+        assert connection.execute("SELECT actor, object_id FROM audit_log").fetchall() == [("ada", "w")]
+
+
 def test_an_unmigrated_database_is_named(empty_postgres_url: str) -> None:
     with pytest.raises(migrate.SchemaBehind, match="orchestrator migrate"):
         migrate.require_current(empty_postgres_url)
