@@ -1,7 +1,6 @@
 """Builds the two roles, API server and worker, from settings: the only place where parts meet."""
 
 import asyncio
-import ipaddress
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -32,6 +31,7 @@ from services.gateway.options import Options, parse_networks, parse_origins
 from services.gateway.server import HttpServer
 from services.gateway.site import Site
 from services.identity.identity import Identity
+from services.identity.reach import check_reach
 from services.rpc.server import MAX_MESSAGE, GrpcServer
 from services.settings import Settings, grpc_tls, http_tls
 from services.store import migrate
@@ -47,7 +47,6 @@ from services.usecases.backend import Backend
 from temporal.client import Runs
 from temporal.codec import SealingCodec
 from temporal.queues import DEFAULT
-from temporal.server_process import ServerError
 from temporal.worker import make_workers
 
 Check = Callable[[], Awaitable[object]]
@@ -263,7 +262,7 @@ def build_server(
 
     `eager`: a worker on the same client, in this process, may take a run's first task without a round trip.
     """
-    _check_reach(settings, role)
+    check_reach(settings, gateway=role.gateway, local=role.local)
     return Server(parts or build_parts(settings), client, eager=eager, owns_parts=parts is None, role=role)
 
 
@@ -302,31 +301,6 @@ def _gateway_options(settings: Settings) -> Options:
     proxies = parse_networks(settings.orchestrator_trusted_proxies)
     origins = parse_origins(settings.orchestrator_cors_origins)
     return Options(proxies, origins, settings.orchestrator_rate_limit)
-
-
-def _check_reach(settings: Settings, role: ServerRole) -> None:
-    """Nobody from elsewhere gets in without signing in, and nobody signs in without keys."""
-    if not role.local:
-        if settings.secret_key is None:
-            raise ServerError(
-                "SECRET_KEY isn't set: access tokens are signed and credentials sealed with it; "
-                "`orchestrator credentials new-key` makes one"
-            )
-        return
-    listens = {"GRPC_HOST": settings.grpc_host, "HTTP_HOST": settings.http_host if role.gateway else "127.0.0.1"}
-    for name, host in listens.items():
-        if not _is_loopback(host):
-            raise ServerError(
-                f"{name} is {host!r}: a server that asks nobody to sign in listens on 127.0.0.1 only; "
-                "`orchestrator serve` is for others"
-            )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 def _opens_credentials(catalogue: Catalogue, queues: Sequence[str]) -> bool:
