@@ -89,8 +89,6 @@ class Authenticator:
 
 def _let_in(principal: Principal, method: str, need: Need, workspace: str, address: str, via: str) -> Caller:
     membership = principal.membership(workspace)
-    if membership is None and need is Access.SIGNED_IN:
-        membership = principal.membership("")
     if membership is None and need is not Access.SIGNED_IN:
         if workspace:
             raise Forbidden("NOT_A_MEMBER", f"you aren't a member of a workspace {workspace[:128]!r}")

@@ -45,7 +45,7 @@ def serve(module_postgres_url: str, temporal_client: "Client", settings_for: Cal
     @asynccontextmanager
     async def serving(**settings: Any) -> "AsyncIterator[Server]":
         given = settings_for(module_postgres_url, **{name: str(value) for name, value in settings.items()})
-        server = wiring.build_server(given, temporal_client)
+        server = wiring.build_server(given, temporal_client, role=wiring.ServerRole(local=True))
         try:
             await server.start()
             yield server

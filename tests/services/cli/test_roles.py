@@ -242,6 +242,7 @@ def test_over_tls_with_what_temporal_keeps_sealed(
     )
     with grpc.secure_channel(address, credentials) as channel:
         grpc.channel_ready_future(channel).result(timeout=60)
+    monkeypatch.setenv("ORCHESTRATOR_API_KEY", first_owner(cli_at(None))["api_key"])
     result = cli_at(address).json("run", write("sealed"), "--input", '{"word": "canary-9"}')
     assert result["status"] == "COMPLETED"
     command = [

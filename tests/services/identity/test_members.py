@@ -83,6 +83,9 @@ async def test_a_workspace_of_ones_own(guarded: Guarded, owner: Person) -> None:
     assert (await auth.WhoAmI(wire.WhoAmIRequest(), metadata=there)).workspace.id == name
     elsewhere = (*owner.metadata, ("x-workspace", "default"))
     assert await refused(listing(guarded, elsewhere)) == (Code.PERMISSION_DENIED, "NOT_A_MEMBER")
+    nowhere = await auth.WhoAmI(wire.WhoAmIRequest(), metadata=elsewhere)
+    assert (nowhere.user.id, nowhere.HasField("workspace")) == (owner.id, False)
+    assert "/workflow_engine.v1.WorkflowService/ListWorkflows" not in nowhere.methods
 
 
 async def test_keys_let_programs_in(guarded: Guarded, owner: Person) -> None:
