@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+import httpx
 import pytest
 from workflow_engine.v1 import auth_pb2 as wire
 from workflow_engine.v1 import workflow_service_pb2 as ws
@@ -149,3 +150,18 @@ async def test_what_changes_while_it_is_read_is_not_remembered() -> None:
     assert await reading is ADA
     await cache.get("k", find)
     assert asked == 2
+
+
+async def test_the_gateways_calls_pass_the_same_door(guarded: Guarded) -> None:
+    owner = await guarded.person(new_id())
+    assert guarded.server.http is not None
+    service = f"{guarded.server.http.url}/workflow_engine.v1.WorkflowService"
+    async with httpx.AsyncClient(timeout=60) as http:
+        unsigned = await http.post(f"{service}/ListWorkflows", json={})
+        assert (unsigned.status_code, unsigned.json()["code"]) == (401, "unauthenticated")
+        headers = {"authorization": f"Bearer {owner.tokens.access_token}"}
+        made = await http.post(f"{service}/CreateWorkflow", json={"name": "w"}, headers=headers)
+        assert made.status_code == 200, made.text
+    request = wire.ListAuditEventsRequest(action="workflow.create")
+    (event,) = (await guarded.auth.ListAuditEvents(request, metadata=owner.metadata)).events
+    assert (event.actor, event.address, event.via) == (owner.id, "127.0.0.1", "rest")
