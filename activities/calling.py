@@ -38,6 +38,9 @@ class Calls:
         executor = self.catalogue.find(node)
         if executor is None:
             raise LookupError(f"this worker has no executor for {node.type} {node.subtype}, which {node.name!r} needs")
+        resume_url = self.resources.resume_url
+        if resume_url is not None and "resumeUrl" not in scope.execution:
+            scope = replace(scope, execution={**scope.execution, "resumeUrl": resume_url(execution_id)})
         return Call(
             execution_id,
             self.definition.workflow_id,

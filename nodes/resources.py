@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from nodes.mcp.servers import McpServers
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from nodes.credentials.credential import Credential, Credentials
     from nodes.expression.expressions import Expressions
@@ -38,6 +38,9 @@ class Resources:
     memory: Memory = field(default_factory=_no_memory)
     # The operator's own, by provider of models: for agents that name neither a credential nor an address.
     model_credentials: Mapping[str, Credential] = field(default_factory=dict)
+
+    # The address at which a run that waits for a call is called, by its id; None where none can be signed.
+    resume_url: Callable[[str], str] | None = None
 
     async def close(self) -> None:
         """Releases connections and processes."""

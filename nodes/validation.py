@@ -19,6 +19,7 @@ async def validate(
     """Everything that is wrong; nothing of the workflow is run."""
     problems = validation.validate(workflow, catalogue)
     problems += _credential_problems(workflow, catalogue)
+    problems += _address_problems(workflow)
     problems += equipping.problems(workflow, catalogue.find)
     problems += await _expression_problems(workflow, catalogue, expressions)
     problems += await _code_problems(workflow, sandbox)
@@ -41,6 +42,19 @@ def _credential_problems(workflow: Workflow, catalogue: Catalogue) -> Iterator[P
                 kinds = " or ".join(kind.title for kind in slot.types)
                 message = f"{node.name!r} has no credential {name!r} yet; it needs one to run: {kinds}"
                 yield Problem("MISSING_CREDENTIAL", message, node.name, f"credentials.{name}", Severity.WARNING)
+
+
+def _address_problems(workflow: Workflow) -> Iterator[Problem]:
+    """Triggers that one address would call."""
+    first: dict[tuple[str, str], str] = {}
+    for node in workflow.nodes:
+        path = node.parameters.get("path")
+        if node.type is not NodeType.TRIGGER_NODE or node.disabled or not isinstance(path, str) or not path.strip("/ "):
+            continue
+        other = first.setdefault((node.subtype, path.strip().strip("/")), node.name)
+        if other != node.name:
+            message = f"{other!r} and {node.name!r} have the same path {path[:60]!r}; give one of them another"
+            yield Problem("ADDRESS_TAKEN", message, node.name, "parameters.path")
 
 
 async def _expression_problems(workflow: Workflow, catalogue: Catalogue, expressions: Expressions) -> list[Problem]:

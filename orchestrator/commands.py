@@ -13,6 +13,13 @@ class Sleep:
 
 
 @dataclass(frozen=True)
+class AwaitCall:
+    """Wait until somebody calls the run's address, but no longer than to the deadline (aware UTC; None: for ever)."""
+
+    deadline: datetime | None
+
+
+@dataclass(frozen=True)
 class CallWorkflow:
     """Start another workflow with the input; `wait` for its result, `each_item` in a run of its own."""
 
@@ -40,4 +47,4 @@ class Converse:
     prompts: int
 
 
-Command = Sleep | CallWorkflow | Iterate | Converse
+Command = Sleep | AwaitCall | CallWorkflow | Iterate | Converse

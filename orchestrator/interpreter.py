@@ -137,6 +137,7 @@ class Interpreter:
             error=outcome.error if isinstance(outcome, Failed) else None,
         )
         self.state.journal.append(record)
+        self.state.calls.pop(task.key, None)
         self.complete(task, outcome, now)
 
     @property

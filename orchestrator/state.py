@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-from orchestrator.commands import CallWorkflow, Converse, Iterate, Sleep
+from orchestrator.commands import AwaitCall, CallWorkflow, Converse, Iterate, Sleep
 from orchestrator.conversation import Conversation
 from orchestrator.errors import RunError
 from orchestrator.items import EMPTY, Items
@@ -57,7 +57,7 @@ class Failed:
 class Suspended:
     """A control node asks the workflow to wait, to call another workflow, or to have an agent work."""
 
-    command: Sleep | CallWorkflow | Converse
+    command: Sleep | AwaitCall | CallWorkflow | Converse
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ class Waiting:
     """A node that the workflow waits for, and since when."""
 
     task: Task
-    command: Sleep | CallWorkflow | Converse
+    command: Sleep | AwaitCall | CallWorkflow | Converse
     since: datetime
 
 
@@ -155,7 +155,7 @@ class RunState:
     `journal` holds what is still to be written to the record. `iterations` counts each loop's iterations over
     all its runs, which numbers them. `conversations` are agents at work: by task key, and below it by the call that
     another agent made. `served` counts what nodes did for others, which numbers those node runs. `desk`
-    has what people are asked.
+    has what people are asked. `calls` are those that came for nodes that wait for one, by task key.
     """
 
     scopes: dict[str, Scope] = field(default_factory=dict)
@@ -169,6 +169,7 @@ class RunState:
     conversations: dict[str, Conversation] = field(default_factory=dict)
     served: int = 0
     desk: Desk = field(default_factory=Desk)
+    calls: dict[str, Items] = field(default_factory=dict)
     error: RunError | None = None
     paused: bool = False
 

@@ -19,6 +19,7 @@ from temporalio.envconfig import ClientConfig
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
+from orchestrator.calls import IncomingCall
 from orchestrator.errors import RunError
 from orchestrator.messages import REVISION, RunRequest
 from orchestrator.people import Answer
@@ -28,6 +29,7 @@ from temporal import search_attributes
 from temporal.codec import Keys, SealedPayloadError, SealingCodec
 from temporal.converter import DATA_CONVERTER, sealing
 from temporal.queues import DEFAULT
+from temporal.waits import CALL_REFUSED
 from temporal.workflow import OrchestratorWorkflow
 
 TASK_QUEUE = DEFAULT
@@ -40,6 +42,14 @@ class RunNotFoundError(LookupError):
 
 class AnswerRefusedError(ValueError):
     """The run doesn't wait for this answer: why."""
+
+
+class CallRefusedError(ValueError):
+    """The run doesn't wait for this call: why, and as a code."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 @dataclass(frozen=True)
@@ -111,6 +121,16 @@ class Runs:
             await self._steer(self._handle(execution_id).execute_update(OrchestratorWorkflow.answer, answer))
         except WorkflowUpdateFailedError as error:
             raise AnswerRefusedError(str(error.cause or error)) from error
+
+    async def call(self, execution_id: str, call: IncomingCall) -> None:
+        """Gives a run the call that a node of it waits for; CallRefusedError if none does."""
+        try:
+            await self._steer(self._handle(execution_id).execute_update(OrchestratorWorkflow.call, call))
+        except WorkflowUpdateFailedError as error:
+            cause = error.cause
+            if isinstance(cause, ApplicationError) and cause.type == CALL_REFUSED:
+                raise CallRefusedError(str(cause.details[0]), cause.message) from error
+            raise RunNotFoundError("the run has ended") from error
 
     async def ended(self, execution_ids: Sequence[str]) -> Mapping[str, Ended]:
         """Those of the runs that are over, or that Temporal doesn't know any more."""

@@ -11,7 +11,8 @@ from temporalio import workflow
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_exception
 
-from orchestrator.commands import Converse, Sleep
+from orchestrator.calls import IncomingCall, RefusedCallError, addressee
+from orchestrator.commands import AwaitCall, Converse, Sleep
 from orchestrator.errors import RunError
 from orchestrator.interpreter import Interpreter
 from orchestrator.items import Items
@@ -32,6 +33,7 @@ from temporal.agents import Agents
 from temporal.children import call_workflow, start_error_workflow
 from temporal.nodes import run_node
 from temporal.spilling import INLINE_TOTAL, STORE_RETRY, spilled
+from temporal.waits import await_call, refusals
 
 T = TypeVar("T")
 LOCAL_RETRY = RetryPolicy(initial_interval=timedelta(milliseconds=100), maximum_attempts=3)
@@ -110,6 +112,18 @@ class OrchestratorWorkflow:
         except RefusedAnswerError as error:
             raise ApplicationError(str(error), type="ANSWER_REFUSED", non_retryable=True) from None
 
+    @workflow.update
+    def call(self, call: IncomingCall) -> None:
+        """A call from outside that a node waits for."""
+        with refusals():
+            self._state.calls[self._addressee(call)] = call.items
+        self._woken = True
+
+    @call.validator
+    def _check_call(self, call: IncomingCall) -> None:
+        with refusals():
+            self._addressee(call)
+
     @workflow.query
     def progress(self) -> dict[str, Any]:
         """What is running, what waits, and whether the run is paused."""
@@ -171,7 +185,7 @@ class OrchestratorWorkflow:
         large = any(items.size > LOCAL_BYTES for task in tasks for items in interpreter.inputs(task))
         local = self._local and not large and not self._more
         journal, status = self._state.journal, end or self._pending_status
-        state = replace(self._state, ready=tasks)
+        state = replace(self._state, ready=tasks, calls={})
         request = AdvanceRequest(interpreter.start, state, workflow.now(), status, brief=local)
         handle = self._start_advance(request, self._summary(interpreter, tasks), local=local)
         self._state.journal, self._pending_status = [], None
@@ -239,6 +253,9 @@ class OrchestratorWorkflow:
             if seconds > 0:
                 await workflow.sleep(seconds, summary=plan.name)
             outcome: Done | Failed = Done({port: items})
+        elif isinstance(command, AwaitCall):
+            called = await await_call(self._state, task.key, command, plan.name)
+            outcome = Done({port: items if called is None else called})
         elif isinstance(command, Converse):
             assert self._agents
             outcome = await self._agents.work(waiting, command)
@@ -291,7 +308,12 @@ class OrchestratorWorkflow:
         waiting = self._state.waiting.get(key)
         if waiting is not None and isinstance(waiting.command, Converse):
             return self._agents is not None and self._agents.may_stop(key)
-        return waiting is not None and isinstance(waiting.command, Sleep)
+        return waiting is not None and isinstance(waiting.command, Sleep | AwaitCall)
+
+    def _addressee(self, call: IncomingCall) -> str:
+        if self._interpreter is None or self._interpreter.over:
+            raise RefusedCallError("CALL_NOT_AWAITED", "the run doesn't wait for a call")
+        return addressee(self._state, self._interpreter.plan, call)
 
     def _wake(self) -> None:
         self._woken = True

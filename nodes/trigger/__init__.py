@@ -1,7 +1,10 @@
 """What starts a run: each emits the run's input as its items."""
 
+from nodes.trigger.chat import Chat
 from nodes.trigger.error import Error
+from nodes.trigger.form import Form
 from nodes.trigger.manual import Manual
 from nodes.trigger.subworkflow import Subworkflow
+from nodes.trigger.webhook import Webhook
 
-EXECUTORS = (Manual, Subworkflow, Error)
+EXECUTORS = (Manual, Subworkflow, Error, Webhook, Form, Chat)

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from nodes.base import NodeExecutionContext, NodeExecutor, Output, P, Parameters
-from orchestrator.model import NodeType
+from orchestrator.model import Node, NodeType
 from orchestrator.plan import Effect, Ports
 
 
@@ -26,6 +26,10 @@ class Trigger(NodeExecutor[P]):
     def ports(self, parameters: Mapping[str, Any]) -> Ports:
         """No input, one output."""
         return Ports(self.effect, inputs=0)
+
+    def unready(self, node: Node) -> str:
+        """What keeps the node from being turned on, so that it starts runs by itself; empty if nothing does."""
+        return ""
 
     def execute(self, context: NodeExecutionContext[P]) -> Output:
         """Emits the run's input."""

@@ -10,13 +10,14 @@ from pathlib import Path
 
 from temporalio.client import WorkflowHandle
 
+from orchestrator.calls import IncomingCall
 from orchestrator.messages import REVISION
 from temporal.client import Runs, connect
 from temporal.dev_server import DevServer
 from tests.agents.scripted import ScriptedModel
 from tests.graphs import flow, javascript, node, sets, transforms, trigger, workflow
 from tests.temporal.features import FEATURES
-from tests.temporal.harness import Engine, engine
+from tests.temporal.harness import Engine, engine, items
 from tests.temporal.test_workflow import CHILD
 
 FOLDER = Path(__file__).parent
@@ -36,8 +37,13 @@ async def _steered(engine: Engine) -> dict[str, WorkflowHandle]:
     engine.define(CHILD)
     calling = [trigger(), flow("Call", "SUBWORKFLOW", workflow_id="child", each_item=True)]
     parent = await engine.start(workflow("subworkflow", calling, "Start -> Call"), [{"n": 1}, {"n": 2}])
+    called = [trigger(), flow("Wait", "WAIT", mode="webhook", timeout="1h"), sets("After", done=True)]
+    wait_call = await engine.start(workflow("wait_call", called, "Start -> Wait", "Wait -> After"))
+    late = [trigger(), flow("Wait", "WAIT", mode="webhook", timeout="1s"), sets("After", done=True)]
+    wait_late = await engine.start(workflow("wait_late", late, "Start -> Wait", "Wait -> After"))
     runs = Runs(engine.client)
     await asyncio.sleep(1)
+    await runs.call(wait_call.id, IncomingCall(items({"body": {"paid": True}})))
     await runs.pause(paused.id)
     await runs.cancel(canceled.id)
     await runs.cancel(canceled_activity.id)
@@ -47,6 +53,8 @@ async def _steered(engine: Engine) -> dict[str, WorkflowHandle]:
         "canceled": canceled,
         "canceled_activity": canceled_activity,
         "paused": paused,
+        "wait_call": wait_call,
+        "wait_late": wait_late,
         "timed_out": timed_out,
         "subworkflow": parent,
     }

@@ -126,6 +126,7 @@ async def engine(client: Client, task_queue: str) -> AsyncIterator[Engine]:
         folder = running.enter_context(tempfile.TemporaryDirectory())
         egress = Egress(EgressPolicy.parse("127.0.0.0/8"))
         resources = Resources(egress, Sandbox(), Expressions(), FileStore(folder), NoCredentials())
+        resources.resume_url = "https://engine.example/webhook/wait/{}".format
         running.push_async_callback(resources.close)
         transcripts, people = MemoryTranscripts(), MemoryPeople()
         activities = Activities(definitions, payloads, executions, CATALOGUE, resources, transcripts, people)

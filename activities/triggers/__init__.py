@@ -1,0 +1,1 @@
+"""Starts runs for triggers that time drives."""
