@@ -15,6 +15,8 @@ from services.store.engine import database_url
 from services.store.keyring import check_keys
 from services.tls import TlsFiles
 
+DEFAULT_PORT = 8080
+
 
 class SettingsError(ValueError):
     """Environment variables that can't be used: which, and what was expected."""
@@ -42,7 +44,7 @@ class Settings(BaseSettings):
     grpc_tls_client_ca: str = Field("", description="the file of the authority that clients' certificates must be of")
 
     http_host: str = Field("0.0.0.0", description="the address the gateway (REST, web, webhooks) listens on")
-    http_port: int = Field(8080, ge=0, le=65535, description="its port; 0 for any free one")
+    http_port: int = Field(DEFAULT_PORT, ge=0, le=65535, description="its port; 0 for any free one")
     http_tls_cert: str = Field("", description="as GRPC_TLS_CERT, for the gateway")
     http_tls_key: str = Field("", description="the file of that certificate's key")
     orchestrator_public_url: str = Field("", description="where people and services reach the gateway")

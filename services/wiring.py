@@ -7,6 +7,7 @@ from datetime import timedelta
 from urllib.parse import urlsplit
 
 import grpc
+import structlog
 from temporalio.client import Client
 from temporalio.worker import Worker
 
@@ -32,8 +33,9 @@ from services.gateway.server import HttpServer
 from services.gateway.site import Site
 from services.identity.identity import Identity
 from services.identity.reach import check_reach
+from services.identity.resuming import resume_urls
 from services.rpc.server import MAX_MESSAGE, GrpcServer
-from services.settings import Settings, grpc_tls, http_tls
+from services.settings import DEFAULT_PORT, Settings, grpc_tls, http_tls
 from services.store import migrate
 from services.store.adapters import StoredDefinitions, StoredExecutions, StoredPayloads, StoredPeople, StoredTranscripts
 from services.store.definitions import Definitions
@@ -43,6 +45,7 @@ from services.store.keyring import KeyRing, read_keys
 from services.store.listen import Listener
 from services.store.memory.stored import StoredMemory
 from services.tls import certificate
+from services.usecases.activating import Activating
 from services.usecases.backend import Backend
 from temporal.client import Runs
 from temporal.codec import SealingCodec
@@ -50,6 +53,10 @@ from temporal.queues import DEFAULT
 from temporal.worker import make_workers
 
 Check = Callable[[], Awaitable[object]]
+# How often changes of triggers that Temporal hasn't heard of are looked for; there are none unless something died.
+_SETTLE_SECONDS = 30.0
+
+_log = structlog.get_logger(__name__)
 
 
 @dataclass
@@ -119,6 +126,12 @@ class Server:
         self._owns_parts = owns_parts
         self._listener = Listener(parts.database.url)
         self.identity = Identity(settings, parts.database, self._listener, local=role.local)
+        self.http: HttpServer | None = None
+        if role.gateway:
+            shown = certificate(http_tls(settings))
+            self.http = HttpServer(host=settings.http_host, port=settings.http_port, certificate=shown)
+        self.public_url = _public_url(settings, self.http)
+        parts.resources.resume_url = _resume_url(parts.integrations.keys, self.public_url)
         self._backend = backend = Backend(
             database=parts.database,
             definitions=parts.definitions,
@@ -128,21 +141,25 @@ class Server:
             listener=self._listener,
             integrations=parts.integrations,
             files=parts.resources.files,
+            public_url=self.public_url,
         )
+        self._activating = Activating(backend)
+        self._settling: asyncio.Task[None] | None = None
         checks: dict[str, Check] = {"postgresql": parts.database.ping, "temporal": client.service_client.check_health}
-        self.grpc = GrpcServer(
-            backend,
-            checks,
-            self.identity,
-            host=settings.grpc_host,
-            port=settings.grpc_port,
-            reflect=settings.grpc_reflection,
-            certificate=certificate(grpc_tls(settings)),
-        )
-        self.http: HttpServer | None = None
-        if role.gateway:
-            shown = certificate(http_tls(settings))
-            self.http = HttpServer(host=settings.http_host, port=settings.http_port, certificate=shown)
+        try:
+            self.grpc = GrpcServer(
+                backend,
+                checks,
+                self.identity,
+                host=settings.grpc_host,
+                port=settings.grpc_port,
+                reflect=settings.grpc_reflection,
+                certificate=certificate(grpc_tls(settings)),
+            )
+        except OSError:
+            if self.http:
+                self.http.close()
+            raise
         self._codec = client.data_converter.payload_codec
         self._channel: grpc.aio.Channel | None = None
 
@@ -157,9 +174,19 @@ class Server:
         await self._listener.start()
         await self.grpc.start()
         if self.http:
-            await self.http.start(make_app(self._site(self.http)))
+            await self.http.start(make_app(self._site()))
+        self._settling = asyncio.create_task(self._settle(), name="settling triggers")
 
-    def _site(self, http: HttpServer) -> Site:
+    async def _settle(self) -> None:
+        """Has Temporal hear of what a server that died, or Temporal's absence, has kept from it."""
+        while True:
+            try:
+                await self._activating.settle()
+            except Exception as error:  # noqa: BLE001 - it is tried again; what it is, the log says
+                _log.warning("triggers not settled", error=type(error).__name__)
+            await asyncio.sleep(_SETTLE_SECONDS)
+
+    def _site(self) -> Site:
         settings = self._parts.settings
         limits = [("grpc.max_receive_message_length", MAX_MESSAGE), ("grpc.max_send_message_length", MAX_MESSAGE)]
         self._channel = grpc.aio.insecure_channel(self.grpc.internal, options=limits)
@@ -167,7 +194,7 @@ class Server:
         return Site(
             self._backend,
             self._channel,
-            (settings.orchestrator_public_url or http.url).rstrip("/"),
+            self.public_url,
             read_keys(secret.get_secret_value()) if secret else None,
             local=self._role.local,
             codec=self._codec if isinstance(self._codec, SealingCodec) else None,
@@ -183,6 +210,9 @@ class Server:
 
     async def stop(self) -> None:
         """Lets calls finish, then releases everything."""
+        if self._settling:
+            self._settling.cancel()
+            await asyncio.wait([self._settling])
         if self.http:
             await self.http.stop(self._parts.settings.orchestrator_shutdown_seconds)
         if self._channel:
@@ -271,6 +301,10 @@ def build_worker(
 ) -> WorkerRole:
     """A worker on a Temporal client for some of the plan's queues, by default all; see build_server for `parts`."""
     shared = parts or build_parts(settings, queues)
+    # A server that shares the parts knows better where it is reached.
+    shared.resources.resume_url = shared.resources.resume_url or _resume_url(
+        shared.integrations.keys, _public_url(settings, None)
+    )
     activities = Activities(
         StoredDefinitions(shared.definitions),
         StoredPayloads(shared.database),
@@ -306,6 +340,16 @@ def _gateway_options(settings: Settings) -> Options:
 def _opens_credentials(catalogue: Catalogue, queues: Sequence[str]) -> bool:
     served = [executor for executor in catalogue.values() if not queues or (executor.queue or DEFAULT) in queues]
     return any(executor.credentials for executor in served)
+
+
+def _public_url(settings: Settings, http: HttpServer | None) -> str:
+    """Where the outside reaches the gateway; a worker by itself must be told."""
+    return (settings.orchestrator_public_url or (http.url if http else "")).rstrip("/")
+
+
+def _resume_url(keys: KeyRing | None, public_url: str) -> Callable[[str], str] | None:
+    """Makes the addresses at which runs that wait for a call are called."""
+    return resume_urls(keys, public_url or f"http://127.0.0.1:{DEFAULT_PORT}") if keys else None
 
 
 def _compiler(catalogue: Catalogue) -> Callable[[Workflow], Plan]:

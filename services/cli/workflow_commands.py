@@ -6,7 +6,7 @@ import typer
 
 from services.cli.command import perform
 
-app = typer.Typer(no_args_is_help=True, help="List, show and delete stored workflows.")
+app = typer.Typer(no_args_is_help=True, help="List, show, activate and delete stored workflows.")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 WorkflowId = Annotated[str, typer.Argument(metavar="WORKFLOW", help="The workflow's id.")]
@@ -51,3 +51,31 @@ def delete_workflow(workflow: WorkflowId, as_json: AsJson = False) -> None:
     from services.cli import workflows
 
     perform(workflows.delete(workflow, as_json), as_json=as_json)
+
+
+@app.command("activate")
+def activate_workflow(
+    workflow: WorkflowId,
+    version: Annotated[int, typer.Option(min=0, help="Which version; 0 for the latest.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Turn the triggers of a version on, in place of those of the version that was active."""
+    from services.cli import activations
+
+    perform(activations.activate(workflow, version, as_json), as_json=as_json)
+
+
+@app.command("deactivate")
+def deactivate_workflow(workflow: WorkflowId, as_json: AsJson = False) -> None:
+    """Turn a workflow's triggers off; runs that have begun go on."""
+    from services.cli import activations
+
+    perform(activations.deactivate(workflow, as_json), as_json=as_json)
+
+
+@app.command("activation")
+def show_activation(workflow: WorkflowId, as_json: AsJson = False) -> None:
+    """Show which version is active, where its triggers are called, and when they start runs."""
+    from services.cli import activations
+
+    perform(activations.show(workflow, as_json), as_json=as_json)

@@ -4,7 +4,21 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 
-from services.gateway import codec, connect, docs, health, oauth, openapi, rest, session, styles
+from services.gateway import (
+    chats,
+    codec,
+    connect,
+    docs,
+    forms,
+    health,
+    oauth,
+    openapi,
+    rest,
+    resuming,
+    session,
+    styles,
+    webhooks,
+)
 from services.gateway.access_log import AccessLog
 from services.gateway.clients import ClientAddress
 from services.gateway.csrf import Csrf
@@ -41,6 +55,10 @@ def make_app(site: Site) -> Starlette:
         *openapi.routes(site),
         *docs.routes(site),
         *codec.routes(site),
+        *resuming.routes(site),
+        *webhooks.routes(site),
+        *forms.routes(site),
+        *chats.routes(site),
         *rest.routes(site),
         *connect.routes(site),
     ]

@@ -65,6 +65,10 @@ class HttpServer:
             self._server.config.timeout_graceful_shutdown = max(int(seconds), 1)
             self._server.should_exit = True
             await self._running
+        self.close()
+
+    def close(self) -> None:
+        """Gives the port back, where it was never started."""
         self._socket.close()
 
 

@@ -279,6 +279,7 @@ def summary_message(summary: Summary) -> service_pb.WorkflowSummary:
         user_id=summary.user_id,
         created_at=timestamp(summary.created_at),
         updated_at=timestamp(summary.updated_at),
+        active_version=summary.active_version,
     )
 
 

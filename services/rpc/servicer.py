@@ -3,15 +3,15 @@
 from collections.abc import AsyncIterator
 from typing import Any
 
-import grpc
 from workflow_engine.v1 import activation_pb2, execution_pb2, node_type_pb2, workflow_pb2
 from workflow_engine.v1 import workflow_service_pb2 as pb
 from workflow_engine.v1.workflow_service_pb2_grpc import WorkflowServiceServicer
 
 from orchestrator.errors import Severity
 from services.errors import invalid
-from services.rpc import definition_codec, execution_codec, node_type_codec
+from services.rpc import activation_codec, definition_codec, execution_codec, node_type_codec
 from services.store.workflows import Filters
+from services.usecases.activating import Activating
 from services.usecases.backend import Backend
 from services.usecases.definitions import DefinitionCases
 from services.usecases.node_types import node_types
@@ -30,6 +30,7 @@ class WorkflowServicer(WorkflowServiceServicer):
     def __init__(self, backend: Backend) -> None:
         self._catalogue = backend.catalogue
         self._definitions = DefinitionCases(backend)
+        self._activating = Activating(backend)
         self._reader = ExecutionReader(backend)
         self._starter = Starter(backend)
         self._steering = Steering(backend, self._reader)
@@ -232,23 +233,26 @@ class WorkflowServicer(WorkflowServiceServicer):
     async def ActivateWorkflow(
         self, request: activation_pb2.ActivateWorkflowRequest, context: Context
     ) -> activation_pb2.ActivateWorkflowResponse:
-        """Not there yet."""
-        await context.abort(grpc.StatusCode.UNIMPLEMENTED, "this release doesn't have ActivateWorkflow yet")
-        raise AssertionError("unreachable")
+        """Turns a version's triggers on."""
+        activation = await self._activating.activate(request.workflow_id, request.version)
+        return activation_pb2.ActivateWorkflowResponse(activation=activation_codec.activation_message(activation))
 
     async def DeactivateWorkflow(
         self, request: activation_pb2.DeactivateWorkflowRequest, context: Context
     ) -> activation_pb2.DeactivateWorkflowResponse:
-        """Not there yet."""
-        await context.abort(grpc.StatusCode.UNIMPLEMENTED, "this release doesn't have DeactivateWorkflow yet")
-        raise AssertionError("unreachable")
+        """Turns off what is on."""
+        await self._activating.deactivate(request.workflow_id)
+        return activation_pb2.DeactivateWorkflowResponse()
 
     async def GetActivation(
         self, request: activation_pb2.GetActivationRequest, context: Context
     ) -> activation_pb2.GetActivationResponse:
-        """Not there yet."""
-        await context.abort(grpc.StatusCode.UNIMPLEMENTED, "this release doesn't have GetActivation yet")
-        raise AssertionError("unreachable")
+        """What is on."""
+        activation = await self._activating.get(request.workflow_id)
+        response = activation_pb2.GetActivationResponse()
+        if activation is not None:
+            response.activation.CopyFrom(activation_codec.activation_message(activation))
+        return response
 
 
 def _same_id(workflow_id: str, written: str) -> str:

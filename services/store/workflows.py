@@ -110,6 +110,16 @@ async def version_id(session: AsyncSession, workflow_id: str, version: int, with
     return found
 
 
+async def locked(session: AsyncSession, workflow_id: str, within: str | None = None) -> WorkflowRow:
+    """A workflow that isn't deleted, which nobody else changes until the transaction ends."""
+    return await _get(session, workflow_id, within, lock=True)
+
+
+async def version_name(session: AsyncSession, version_id: str) -> str:
+    """What a workflow is called in one version."""
+    return await session.scalar(select(VersionRow.name).where(VersionRow.id == version_id)) or ""
+
+
 async def add_unsaved_version(
     session: AsyncSession, draft: Draft, user_id: str = "", workspace: str = DEFAULT_WORKSPACE
 ) -> VersionRow:

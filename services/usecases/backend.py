@@ -2,10 +2,13 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol
 
+from activities.triggers.ports import Binding
 from nodes.factory import Catalogue
 from nodes.files.store import FileStore
+from orchestrator.calls import IncomingCall
 from orchestrator.errors import Problem
 from orchestrator.model import Workflow
 from orchestrator.people import Answer
@@ -35,13 +38,62 @@ class Runs(Protocol):
     async def answer(self, execution_id: str, answer: Answer) -> None:
         """Gives the run what a person answered; AnswerRefusedError if it doesn't wait for that."""
 
+    async def call(self, execution_id: str, call: IncomingCall) -> None:
+        """Gives the run the call that a node of it waits for; CallRefusedError if none does."""
+
     async def ended(self, execution_ids: Sequence[str]) -> Mapping[str, Ended]:
         """Those of the runs that are over, or that Temporal doesn't know any more."""
 
 
+class TimerView(Protocol):
+    """How a trigger's schedule stands; without an id there is none."""
+
+    @property
+    def schedule_id(self) -> str:
+        """The Temporal Schedule."""
+
+    @property
+    def next_times(self) -> Sequence[datetime]:
+        """When it acts next."""
+
+    @property
+    def paused(self) -> bool:
+        """Whether an operator has paused it."""
+
+
+class Timers(Protocol):
+    """What drives triggers by time; `temporal.schedules.Schedules` does it."""
+
+    async def put(self, binding: Binding) -> None:
+        """Turns a trigger on, or changes it; one that time doesn't drive is left alone."""
+
+    async def remove(self, binding_id: str) -> None:
+        """Turns a trigger off; runs that have begun go on."""
+
+    async def describe(self, binding_ids: Sequence[str]) -> Mapping[str, TimerView]:
+        """When the triggers act next, of those that time drives."""
+
+
+class NoTimers:
+    """Drives nothing: for a worker, which turns no trigger on."""
+
+    async def put(self, binding: Binding) -> None:
+        """Does nothing."""
+
+    async def remove(self, binding_id: str) -> None:
+        """Does nothing."""
+
+    async def describe(self, binding_ids: Sequence[str]) -> Mapping[str, TimerView]:
+        """Knows none."""
+        return {}
+
+
 @dataclass(frozen=True)
 class Backend:
-    """The store, the catalogue, Temporal, news of records, credentials and files; `validate` asks the engines too."""
+    """The store, the catalogue, Temporal, news of records, credentials and files; `validate` asks the engines too.
+
+    `public_url` is where the outside reaches the gateway, without a slash at its end; empty where there is none.
+    """
 
     database: Database
     definitions: Definitions
@@ -51,3 +103,5 @@ class Backend:
     listener: Listener
     integrations: Integrations
     files: FileStore = field(default_factory=lambda: FileStore(""))
+    timers: Timers = field(default_factory=NoTimers)
+    public_url: str = ""

@@ -16,6 +16,8 @@ from services.store import paging, workflows
 from services.store.audit import audit
 from services.store.ids import new_id
 from services.store.tables import VersionRow, WorkflowRow
+from services.store.triggers import activations
+from services.usecases.activating import Activating
 from services.usecases.backend import Backend
 
 
@@ -44,6 +46,7 @@ class Summary:
     user_id: str
     created_at: datetime
     updated_at: datetime
+    active_version: int = 0
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,7 @@ class DefinitionCases:
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
+        self._activating = Activating(backend)
 
     async def create(self, workflow: Workflow, user_id: str) -> Stored:
         """Stores a new workflow, valid or not."""
@@ -103,7 +107,7 @@ class DefinitionCases:
         return _stored(row, draft.workflow, draft.problems)
 
     async def delete(self, workflow_id: str) -> None:
-        """Removes a workflow from sight; its runs go on."""
+        """Removes a workflow from sight and turns its triggers off; its runs go on."""
         async with self._backend.database.transaction() as session:
             row = await workflows.delete(session, workflow_id, scope())
             audit(
@@ -116,6 +120,8 @@ class DefinitionCases:
                 workspace=row.workspace,
                 actor=actor(row.user_id),
             )
+            changed = await self._activating.turn_off(session, workflow_id)
+        await self._activating.settle(changed)
 
     async def listed(self, filters: workflows.Filters, page_size: int, page_token: str) -> tuple[list[Summary], str]:
         """A page of workflows, the newest first, and the next page's token."""
@@ -123,9 +129,10 @@ class DefinitionCases:
         filters = replace(filters, user_id=acting(filters.user_id) if filters.user_id else "", workspace=scope())
         async with self._backend.database.reading() as session:
             rows = await workflows.listed(session, filters, size + 1, after)
-        shown = rows[:size]
+            shown = rows[:size]
+            active = await activations.active_versions(session, [row.id for row in shown])
         token = paging.time_token(shown[-1].created_at, shown[-1].id) if len(rows) > size else ""
-        return [_summary(row) for row in shown], token
+        return [_summary(row, active.get(row.id, 0)) for row in shown], token
 
     async def versions(self, workflow_id: str, page_size: int, page_token: str) -> tuple[list[VersionSummary], str]:
         """A page of a workflow's versions, the latest first, and the next page's token."""
@@ -181,7 +188,7 @@ def _stored(row: WorkflowRow, workflow: Workflow, problems: Sequence[Problem]) -
     return Stored(workflow, row.version, row.user_id, row.created_at, row.updated_at, problems)
 
 
-def _summary(row: WorkflowRow) -> Summary:
+def _summary(row: WorkflowRow, active_version: int) -> Summary:
     return Summary(
         row.id,
         row.name,
@@ -192,6 +199,7 @@ def _summary(row: WorkflowRow) -> Summary:
         row.user_id,
         row.created_at,
         row.updated_at,
+        active_version,
     )
 
 

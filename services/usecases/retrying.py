@@ -23,7 +23,7 @@ from services.store.tables import ExecutionRow
 from services.usecases.backend import Backend
 from services.usecases.data import complete, read_input
 from services.usecases.reading import ExecutionReader
-from services.usecases.starting import Started, Starter, require_plan
+from services.usecases.starting import Started, Starter, check_request_id, require_plan
 
 # More than this isn't put into Temporal's history; it goes to the payload store.
 _INLINE_TOTAL = 128 * 1024
@@ -50,6 +50,7 @@ class Retrier:
 
     async def retry(self, request: RetryRequest) -> Started:
         """Begins the new run."""
+        check_request_id(request.request_id)
         old = await self._reader.whole(request.execution_id)
         old_start = _retried_start(old)
         version = await self._version(old, request.latest_version)

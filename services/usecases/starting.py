@@ -29,6 +29,8 @@ _PLAN_IN_HISTORY = 64 * 1024
 NOT_STARTED = "NOT_STARTED"
 MANUAL = "MANUAL"
 _FITTING = {MANUAL: ("MANUAL",), "SUBWORKFLOW": ("SUBWORKFLOW",)}
+# What the request ids of events begin with; those of clients can't.
+EVENT_PREFIX = "event:"
 _NEVER_BY_ITSELF = ("MANUAL", "SUBWORKFLOW", "ERROR")
 
 _log = structlog.get_logger(__name__)
@@ -65,6 +67,7 @@ class Starter:
 
     async def execute(self, request: ExecuteRequest) -> Started:
         """Begins a run of a workflow."""
+        check_request_id(request.request_id)
         given = await read_input(request.input_json, "input")
         async with self._backend.database.driver() as connection:
             found = await executions.startable(
@@ -113,6 +116,16 @@ class Starter:
             await self._hand_over(serial.read(row.start, RunStart), row.request_id or "")
         return Started(row.id, row.workflow_id or "", row.version, status)
 
+    async def ready(self, execution_id: str) -> RunStart:
+        """What a recorded run is started with, for callers that start it themselves; opened again if it was lost."""
+        async with self._backend.database.transaction() as session:
+            row = await executions.get(session, execution_id)
+            if _never_started(row) and row.status != Status.RUNNING:
+                await executions.reopen(session, execution_id)
+        if row.start is None:
+            raise Unavailable("RUN_NOT_STARTABLE", "the run was recorded without what it starts with")
+        return await self._with_plan(serial.read(row.start, RunStart))
+
     async def _hand_over(self, start: RunStart, request_id: str) -> None:
         try:
             await self._backend.runs.start(await self._with_plan(start))
@@ -153,6 +166,12 @@ class Starter:
             input=items,
             use_pinned=request.mode == MANUAL,
         )
+
+
+def check_request_id(request_id: str) -> None:
+    """Refuses a client's request id that could be an event's."""
+    if request_id.startswith(EVENT_PREFIX):
+        raise invalid("RESERVED_REQUEST_ID", f"request ids can't begin with {EVENT_PREFIX!r}", "request_id")
 
 
 def require_plan(version: Version) -> Plan:

@@ -43,3 +43,36 @@ class BindingRow(Base):
     last_started_at: Mapped[datetime | None]
     last_execution_id: Mapped[str] = mapped_column(server_default="")
     problem: Mapped[str] = mapped_column(server_default="")
+
+
+class UnsettledRow(Base):
+    """A binding, there or gone, of which Temporal has still to be told: written with the change, removed once it is."""
+
+    __tablename__ = "trigger_unsettled"
+
+    binding_id: Mapped[str] = mapped_column(primary_key=True)
+    changed_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class PathRow(Base):
+    """The path that a trigger without one of its own got; its node keeps it over versions and activations."""
+
+    __tablename__ = "trigger_paths"
+
+    workflow_id: Mapped[str] = mapped_column(ForeignKey("workflows.id", ondelete=CASCADE), primary_key=True)
+    node_id: Mapped[str] = mapped_column(primary_key=True)
+    path: Mapped[str] = mapped_column(unique=True)
+
+
+class ChatTurnRow(Base):
+    """A message in a chat, and the reply once it is known; `session` is the part of its id that isn't a signature."""
+
+    __tablename__ = "chat_turns"
+    __table_args__ = (Index("ix_chat_turns_session", "workflow_id", "session", "created_at"),)
+
+    execution_id: Mapped[str] = mapped_column(ForeignKey("workflow_executions.id", ondelete=CASCADE), primary_key=True)
+    workflow_id: Mapped[str]
+    session: Mapped[str]
+    message: Mapped[str]
+    reply: Mapped[str | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())

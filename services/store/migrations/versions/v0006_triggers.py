@@ -50,8 +50,45 @@ def upgrade() -> None:
         sa.UniqueConstraint("workflow_id", "node", name=op.f("uq_trigger_bindings_workflow_id_node")),
         sa.UniqueConstraint("address", name=op.f("uq_trigger_bindings_address")),
     )
+    op.create_table(
+        "trigger_unsettled",
+        sa.Column("binding_id", sa.Text(), nullable=False),
+        sa.Column("changed_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.PrimaryKeyConstraint("binding_id", name=op.f("pk_trigger_unsettled")),
+    )
+    op.create_table(
+        "trigger_paths",
+        sa.Column("workflow_id", sa.Text(), nullable=False),
+        sa.Column("node_id", sa.Text(), nullable=False),
+        sa.Column("path", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["workflow_id"], ["workflows.id"], name=op.f("fk_trigger_paths_workflow_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("workflow_id", "node_id", name=op.f("pk_trigger_paths")),
+        sa.UniqueConstraint("path", name=op.f("uq_trigger_paths_path")),
+    )
+    op.create_table(
+        "chat_turns",
+        sa.Column("execution_id", sa.Text(), nullable=False),
+        sa.Column("workflow_id", sa.Text(), nullable=False),
+        sa.Column("session", sa.Text(), nullable=False),
+        sa.Column("message", sa.Text(), nullable=False),
+        sa.Column("reply", sa.Text(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["execution_id"],
+            ["workflow_executions.id"],
+            name=op.f("fk_chat_turns_execution_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("execution_id", name=op.f("pk_chat_turns")),
+    )
+    op.create_index("ix_chat_turns_session", "chat_turns", ["workflow_id", "session", "created_at"])
 
 
 def downgrade() -> None:
+    op.drop_table("chat_turns")
+    op.drop_table("trigger_paths")
+    op.drop_table("trigger_unsettled")
     op.drop_table("trigger_bindings")
     op.drop_table("activations")

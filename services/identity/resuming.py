@@ -1,0 +1,25 @@
+"""The addresses at which runs that wait for a call are called: signed, so that knowing a run's id isn't enough."""
+
+from collections.abc import Callable
+
+from services.identity.signing import Signer
+from services.store.keyring import KeyRing
+
+_PURPOSE = "resume"
+
+
+def resume_urls(keys: KeyRing, public_url: str) -> Callable[[str], str]:
+    """Makes the address of a run, by its id."""
+    signer = Signer(keys, _PURPOSE)
+    return lambda execution_id: f"{public_url}/webhook/wait/{execution_id}/{signer.sign(execution_id)}"
+
+
+class Resuming:
+    """Says whether such an address is one that we made."""
+
+    def __init__(self, keys: KeyRing | None) -> None:
+        self._signer = Signer(keys, _PURPOSE) if keys else None
+
+    def valid(self, execution_id: str, signature: str) -> bool:
+        """Whether the signature is the run's."""
+        return self._signer is not None and self._signer.valid(signature, execution_id)
