@@ -212,3 +212,23 @@ def test_retry_with_other_input(cli, write, made, name) -> None:
     assert retried["execution_id"] != failed["execution_id"]
     assert retried["error"]["message"] != failed["error"]["message"]
     assert [node["status"] for node in retried["nodes"]] == ["COMPLETED", "FAILED"]
+
+
+def test_a_workflow_is_turned_on_and_off(cli, tmp_path, name) -> None:
+    path = f"p-{name}"
+    hook = {"id": "h", "name": "Hook", "type": "TRIGGER_NODE", "subtype": "WEBHOOK", "parameters": {"path": path}}
+    file = tmp_path / "hook.json"
+    file.write_text(json.dumps({"id": name, "name": name, "nodes": [hook], "connections": {"connections": {}}}))
+    cli.json("run", file)
+    assert cli.json("workflows", "activation", name) == {"activation": None}
+    shown = cli.json("workflows", "activate", name, "--version", "1")["activation"]
+    assert (shown["workflow_id"], shown["version"]) == (name, 1)
+    (trigger,) = shown["triggers"]
+    assert trigger["urls"][0].endswith(f"/webhook/{path}")
+    assert cli.json("workflows", "activation", name) == {"activation": shown}
+    done = cli("workflows", "activation", name)
+    assert "is active at version 1" in done.output
+    assert cli.json("workflows", "deactivate", name) == {"activation": None}
+    assert "isn't active" in cli("workflows", "activation", name).output
+    refused = cli("workflows", "activate", f"{name}-none")
+    assert refused.exit_code != 0
