@@ -37,7 +37,7 @@ class Chatting:
     """The chats of workflows. A session's id is a random text and our signature: nobody guesses or makes one up."""
 
     def __init__(self, backend: Backend, keys: KeyRing | None) -> None:
-        self._database = backend.database
+        self._backend = backend
         self._firing = Firing(backend)
         self._outcomes = Outcomes(backend)
         self._signer = Signer(keys, "chat") if keys else None
@@ -65,7 +65,7 @@ class Chatting:
 
         event_id = f"{chat}:{message_id}" if message_id else ""
         execution_id = await self._firing.start(binding, event_id, items)
-        async with self._database.transaction() as session:
+        async with self._backend.database.transaction() as session:
             await chats.add(session, binding.workflow_id, chat, execution_id, message)
         return execution_id
 
@@ -76,7 +76,7 @@ class Chatting:
             return None
         well = outcome.status is Status.COMPLETED
         reply = Reply(outcome.text() if well else _FAILED, well)
-        async with self._database.transaction() as session:
+        async with self._backend.database.transaction() as session:
             await chats.reply(session, execution_id, reply.text)
         return reply
 
@@ -89,7 +89,7 @@ class Chatting:
 
     async def turns(self, binding: Binding, session_id: str, seconds: float) -> Sequence[ChatTurnRow]:
         """What was said, with the replies there are; the last one is waited for so long."""
-        async with self._database.reading() as session:
+        async with self._backend.database.reading() as session:
             found = await chats.turns(session, binding.workflow_id, _chat(session_id), _MOST_TURNS)
         for turn in found:
             if turn.reply is None:
