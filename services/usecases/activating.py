@@ -19,8 +19,11 @@ from orchestrator.errors import Problem
 from orchestrator.model import Node, NodeType
 from services.errors import PreconditionFailed
 from services.identity.caller import current_caller
+from services.identity.scope import actor, scope
 from services.store import workflows
+from services.store.audit import audit
 from services.store.definitions import Version
+from services.store.tables import WorkflowRow
 from services.store.triggers import activations
 from services.store.triggers.activations import AddressTakenError, Wanted
 from services.store.triggers.tables import ActivationRow, BindingRow
@@ -68,7 +71,7 @@ class Activating:
         """Turns a version's triggers on (0: the latest's), in place of those of the one that was active."""
         database = self._backend.database
         async with database.transaction() as session:
-            await workflows.locked(session, workflow_id)
+            workflow = await workflows.locked(session, workflow_id, scope())
             found = await self._backend.definitions.version(await workflows.version_id(session, workflow_id, version))
             wanted = await self._wanted(session, found)
             before = await activations.find(session, workflow_id)
@@ -78,13 +81,15 @@ class Activating:
                 workspace=found.workspace,
                 version_id=found.version_id,
                 version=found.version,
-                activated_by=before.activated_by if same and before else current_caller().user_id,
+                activated_by=before.activated_by if same and before else actor(workflow.user_id),
                 activated_at=before.activated_at if same and before else datetime.now(UTC),
             )
             try:
                 changed = await activations.replace(session, activation, wanted, TIMED)
             except AddressTakenError as error:
                 raise PreconditionFailed(_taken(error, wanted)) from None
+            earlier = {"version": before.version} if before else None
+            _audit(session, workflow, "workflow.activate", earlier, {"version": found.version})
         _log.info("workflow activated", workflow_id=workflow_id, version=found.version)
         await self.settle(changed)
         shown = await self.get(workflow_id)
@@ -94,8 +99,11 @@ class Activating:
     async def deactivate(self, workflow_id: str) -> None:
         """Turns off what is on; runs that have begun go on."""
         async with self._backend.database.transaction() as session:
-            await workflows.locked(session, workflow_id)
+            workflow = await workflows.locked(session, workflow_id, scope())
+            before = await activations.find(session, workflow_id)
             changed = await self.turn_off(session, workflow_id)
+            if before is not None:
+                _audit(session, workflow, "workflow.deactivate", {"version": before.version}, None)
         await self.settle(changed)
 
     async def turn_off(self, session: AsyncSession, workflow_id: str) -> Sequence[str]:
@@ -105,7 +113,7 @@ class Activating:
     async def get(self, workflow_id: str) -> Activation | None:
         """What is on; None while nothing is."""
         async with self._backend.database.reading() as session:
-            await workflows.get(session, workflow_id)
+            await workflows.get(session, workflow_id, scope())
             row = await activations.find(session, workflow_id)
             bindings = await activations.bindings(session, workflow_id)
             behind = set(await activations.unsettled(session))
@@ -189,6 +197,17 @@ class Activating:
             executor = self._backend.catalogue.get((NodeType.TRIGGER_NODE, row.subtype))
             methods = executor.parse(exact_json.loads(row.parameters)).methods if executor else ()  # type: ignore[attr-defined]
         return ActiveTrigger(row, urls, methods, problem=problem)
+
+
+def _audit(
+    session: AsyncSession,
+    workflow: WorkflowRow,
+    action: str,
+    before: Mapping[str, int] | None,
+    after: Mapping[str, int] | None,
+) -> None:
+    caller, by = current_caller(), actor(workflow.user_id)
+    audit(session, caller, action, "workflow", workflow.id, before, after, workspace=workflow.workspace, actor=by)
 
 
 def binding_id(workflow_id: str, node_id: str) -> str:
