@@ -56,9 +56,9 @@ export function useSignOut() {
   return useMutation<void, Error, void>({
     mutationFn: async () => void (await send("DELETE", PATH)),
     onSuccess: () => {
-      client.clear();
       credentials.csrfToken = "";
       client.setQueryData(KEY, null);
+      client.removeQueries({ predicate: (query) => query.queryKey[0] !== KEY[0] });
     },
     networkMode: "always",
   });

@@ -10,6 +10,7 @@ interface Listener {
   onConnection(state: Connection, error?: ApiError): void;
 }
 
+const NOTHING_MORE = 204;
 const FIRST_PAUSE = 500;
 const LONGEST_PAUSE = 15_000;
 
@@ -26,7 +27,10 @@ async function follow(id: string, listener: Listener, signal: AbortSignal): Prom
   listener.onConnection("connecting");
   while (!signal.aborted) {
     try {
-      for await (const events of stream(id, after, signal, () => listener.onConnection("live"))) {
+      const response = await open(id, after, signal);
+      if (response.status === NOTHING_MORE) return listener.onConnection("ended");
+      listener.onConnection("live");
+      for await (const events of eventsOf(response)) {
         pause = FIRST_PAUSE;
         after = events.reduce((latest, event) => Math.max(latest, Number(event.sequence ?? 0)), after);
         listener.onEvents(events);
@@ -42,11 +46,13 @@ async function follow(id: string, listener: Listener, signal: AbortSignal): Prom
   }
 }
 
-async function* stream(id: string, after: number, signal: AbortSignal, onOpen: () => void): AsyncGenerator<ExecutionEvent[]> {
+function open(id: string, after: number, signal: AbortSignal): Promise<Response> {
   const path = `/api/v1/executions/${encodeURIComponent(id)}/events?after=${after}`;
-  const response = await send("GET", path, { signal, accept: "text/event-stream" });
+  return send("GET", path, { signal, accept: "text/event-stream" });
+}
+
+async function* eventsOf(response: Response): AsyncGenerator<ExecutionEvent[]> {
   if (!response.body) return;
-  onOpen();
   const parser = new EventStreamParser();
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   for (;;) {

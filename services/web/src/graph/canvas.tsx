@@ -1,13 +1,14 @@
 import { BaseEdge, Controls, EdgeLabelRenderer, Handle, Position, ReactFlow } from "@xyflow/react";
+import type { ReactFlowInstance } from "@xyflow/react";
 import type { Edge, EdgeProps, Node as FlowNode, NodeChange, NodeProps } from "@xyflow/react";
 import "@xyflow/react/dist/base.css";
-import { memo, useMemo } from "react";
+import { memo, useMemo, useRef } from "react";
 import type { NodeState } from "../api/run_state";
-import { clip, count } from "../text/format";
+import { clip } from "../text/format";
 import { NodeIcon, StatusIcon } from "../ui/icons";
 import { NODE_STATUS } from "../ui/status";
 import { NODE_HEIGHT, NODE_WIDTH, place } from "./layout";
-import type { Point } from "./layout";
+import type { Placed, Point } from "./layout";
 import type { Graph, GraphNode } from "./model";
 import "../styles/graph.css";
 
@@ -27,6 +28,10 @@ type Arrow = Edge<{ path: string; label: string; at: Point; equips: boolean }, "
 const nodeTypes = { step: memo(StepNode) };
 const edgeTypes = { arrow: memo(ArrowEdge) };
 const SIZE = { width: NODE_WIDTH, height: NODE_HEIGHT };
+// Below it nobody can read a node's name: then the picture begins where something happens, not with all of it.
+const READABLE = 0.62;
+const MARGIN = 60;
+const PADDING = 20;
 
 /** Draws a graph; it knows nothing of pages, runs or versions. */
 export default function Canvas({ graph, label, states, selected, onSelect }: GraphProps) {
@@ -72,8 +77,9 @@ export default function Canvas({ graph, label, states, selected, onSelect }: Gra
   const onNodesChange = (changes: NodeChange<Step>[]) => {
     for (const change of changes) if (change.type === "select" && change.selected) onSelect?.(change.id);
   };
+  const box = useRef<HTMLElement>(null);
   return (
-    <section className="canvas" aria-label={label}>
+    <section className="canvas" aria-label={label} ref={box} style={{ height: `clamp(17rem, ${Math.round(placed.height + MARGIN * 2)}px, 62vh)` }}>
       <ReactFlow
         nodes={nodes}
         edges={edges}
@@ -93,8 +99,7 @@ export default function Canvas({ graph, label, states, selected, onSelect }: Gra
         preventScrolling={false}
         minZoom={0.15}
         maxZoom={1.6}
-        fitView
-        fitViewOptions={{ padding: 0.06, maxZoom: 1 }}
+        onInit={(flow) => begin(flow, box.current, placed, first(graph, states, selected))}
         proOptions={{ hideAttribution: true }}
         ariaLabelConfig={{ "node.a11yDescription.default": "Press Enter to show what it did.", "controls.ariaLabel": "Zoom" }}
       >
@@ -111,12 +116,41 @@ export default function Canvas({ graph, label, states, selected, onSelect }: Gra
   );
 }
 
+/** What is looked at first: what was chosen, has failed, waits or is going on; else the beginning. */
+function first(graph: Graph, states: GraphProps["states"], selected: string | undefined): string {
+  const found = (status: string) => graph.nodes.find((node) => states?.get(node.name)?.status === status)?.name;
+  return selected || found("NODE_FAILED") || found("NODE_WAITING") || found("NODE_RUNNING") || (graph.nodes[0]?.name ?? "");
+}
+
+/** Shows all, where that can be read; otherwise a part, without showing emptiness beside it. */
+function begin(flow: ReactFlowInstance<Step, Arrow>, box: HTMLElement | null, placed: Placed, node: string): void {
+  if (!box) return;
+  const { clientWidth: width, clientHeight: height } = box;
+  const whole = Math.min(1, (width - PADDING * 2) / placed.width, (height - PADDING * 2) / placed.height);
+  const zoom = whole < READABLE ? READABLE + 0.13 : whole;
+  const middle = placed.positions.get(node) ?? { x: 0, y: 0 };
+  void flow.setViewport({
+    x: within(width / 2 - (middle.x + NODE_WIDTH / 2) * zoom, width, placed.width * zoom),
+    y: within(height / 2 - (middle.y + NODE_HEIGHT / 2) * zoom, height, placed.height * zoom),
+    zoom,
+  });
+}
+
+/** Where a picture begins in a window: centred if it is smaller, else as wanted but without a gap at either end. */
+function within(wanted: number, window: number, picture: number): number {
+  if (picture + PADDING * 2 <= window) return (window - picture) / 2;
+  return Math.min(PADDING, Math.max(wanted, window - picture - PADDING));
+}
+
 function describe(node: GraphNode, state: NodeState | undefined, watched: boolean): string {
-  const parts = [node.name, node.subtype];
-  if (node.disabled) parts.push("disabled");
+  // What is seen comes first and in the order in which it is seen, so that speech control finds it.
+  const parts = [clip(node.name, 60)];
   if (state) parts.push(NODE_STATUS[state.status].text);
-  else if (watched) parts.push("hasn't run");
-  if (state && state.runs > 1) parts.push(count(state.runs, "run"));
+  if (state && state.runs > 1) parts.push(`× ${state.runs.toLocaleString("en")}`);
+  if (state && state.failed > 0 && state.status !== "NODE_FAILED") parts.push(`${state.failed} failed`);
+  parts.push(node.subtype);
+  if (node.disabled) parts.push("disabled");
+  if (watched && !state) parts.push("not run");
   return parts.join(", ");
 }
 
@@ -133,7 +167,7 @@ function StepNode({ data }: NodeProps<Step>) {
       <span className="step-text">
         <bdi className="step-name" title={node.name}>
           {clip(node.name, 60)}
-        </bdi>
+        </bdi>{" "}
         <span className="step-kind">
           {status ? (
             <span className="step-status">

@@ -4,8 +4,9 @@ import type { Graph, GraphEdge, GraphNode } from "./model";
 export const NODE_WIDTH = 212;
 export const NODE_HEIGHT = 62;
 const GAP = 28;
-const RANK_GAP = 72;
+const RANK_GAP = 60;
 const BACK_GAP = 26;
+const CORNER = 10;
 
 export interface Point {
   x: number;
@@ -17,6 +18,8 @@ export interface Placed {
   positions: Map<string, Point>;
   /** SVG paths by an edge's id, and where their labels go. */
   paths: Map<string, { path: string; label: Point }>;
+  width: number;
+  height: number;
 }
 
 interface Box {
@@ -26,7 +29,8 @@ interface Box {
 
 /** Places nodes from left to right in the order of the run, and what equips a node below it. */
 export function place(graph: Graph): Placed {
-  const equipment = Map.groupBy(graph.nodes.filter((node) => node.owner), (node) => node.owner);
+  const equipment = new Map<string, GraphNode[]>();
+  for (const node of graph.nodes) if (node.owner) equipment.set(node.owner, [...(equipment.get(node.owner) ?? []), node]);
   const boxes = new Map<string, Box>();
   const positions = new Map<string, Point>();
   const layered = new Layered({ multigraph: true });
@@ -43,7 +47,15 @@ export function place(graph: Graph): Placed {
     const box = boxes.get(node.name) ?? { width: NODE_WIDTH, height: NODE_HEIGHT };
     hang(node, { x: x - box.width / 2, y: y - box.height / 2 }, equipment, boxes, positions);
   }
-  return { positions, paths: route(graph.edges, positions, layered) };
+  const paths = route(graph.edges, positions, layered);
+  const corners = [...positions.values()];
+  return {
+    positions,
+    paths,
+    width: Math.max(0, ...corners.map((corner) => corner.x + NODE_WIDTH)),
+    // What labels of arrows that go back below everything need is in the gap.
+    height: Math.max(0, ...corners.map((corner) => corner.y + NODE_HEIGHT)) + BACK_GAP,
+  };
 }
 
 function measure(node: GraphNode, equipment: Map<string, GraphNode[]>, boxes: Map<string, Box>): Box {
@@ -102,14 +114,47 @@ function forward(from: Point, to: Point, between: readonly Point[]): { path: str
   return { path, label: { x: (start.x + next.x) / 2, y: (start.y + next.y) / 2 } };
 }
 
-/** Goes below everything that lies between, so that it crosses no node. */
+/** Goes around below everything that lies between, in the gaps beside nodes, so that it crosses none. */
 function back(from: Point, to: Point, positions: Map<string, Point>): { path: string; label: Point } {
-  const start = { x: from.x + NODE_WIDTH / 2, y: from.y + NODE_HEIGHT };
-  const end = { x: to.x + NODE_WIDTH / 2, y: to.y + NODE_HEIGHT };
-  const between = [...positions.values()].filter((point) => point.x >= to.x - 1 && point.x <= from.x + 1);
-  const bottom = Math.max(...between.map((point) => point.y + NODE_HEIGHT)) + BACK_GAP;
-  const path = `M${start.x},${start.y} C${start.x},${bottom} ${start.x},${bottom} ${start.x - 24},${bottom} L${end.x + 24},${bottom} C${end.x},${bottom} ${end.x},${bottom} ${end.x},${end.y}`;
-  return { path, label: { x: (start.x + end.x) / 2, y: bottom } };
+  const start = { x: from.x + NODE_WIDTH, y: from.y + NODE_HEIGHT / 2 };
+  const end = { x: to.x, y: to.y + NODE_HEIGHT / 2 };
+  const corners = [...positions.values()];
+  const right = lane(start, 1, corners);
+  const left = lane(end, -1, corners);
+  const between = corners.filter((corner) => corner.x < right && corner.x + NODE_WIDTH > left);
+  const bottom = Math.max(...between.map((corner) => corner.y + NODE_HEIGHT)) + BACK_GAP;
+  const path = rounded([start, { x: right, y: start.y }, { x: right, y: bottom }, { x: left, y: bottom }, { x: left, y: end.y }, end]);
+  return { path, label: { x: (left + right) / 2, y: bottom } };
+}
+
+/** The nearest place beside a node where a line can go down without crossing what is below. */
+function lane(at: Point, direction: 1 | -1, corners: readonly Point[]): number {
+  let x = at.x + direction * CORNER * 2;
+  const below = corners.filter((corner) => corner.y + NODE_HEIGHT > at.y);
+  const inTheWay = () => below.find((corner) => x > corner.x - CORNER && x < corner.x + NODE_WIDTH + CORNER);
+  for (let node = inTheWay(), tries = 0; node && tries < below.length; node = inTheWay(), tries++)
+    x = direction > 0 ? node.x + NODE_WIDTH + CORNER * 2 : node.x - CORNER * 2;
+  return x;
+}
+
+/** A line of straight pieces with round corners. */
+function rounded(points: readonly Point[]): string {
+  const [first, ...rest] = points;
+  if (!first) return "";
+  let path = `M${first.x},${first.y}`;
+  rest.forEach((point, index) => {
+    const before = rest[index - 1] ?? first;
+    const next = rest[index + 1];
+    if (!next) path += ` L${point.x},${point.y}`;
+    else path += ` L${toward(point, before)} Q${point.x},${point.y} ${toward(point, next)}`;
+  });
+  return path;
+}
+
+function toward(point: Point, other: Point): string {
+  const length = Math.hypot(other.x - point.x, other.y - point.y) || 1;
+  const step = Math.min(CORNER, length / 2) / length;
+  return `${point.x + (other.x - point.x) * step},${point.y + (other.y - point.y) * step}`;
 }
 
 /** From a node down to what equips it, whichever way the arrow was written. */

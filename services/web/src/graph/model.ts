@@ -67,7 +67,7 @@ function portLabel(output: string | undefined, index: number | undefined): strin
 function findOwners(nodes: readonly Node[], edges: readonly GraphEdge[]): Map<string, string> {
   const passed = new Set<string>();
   for (const edge of edges) if (!edge.equips) passed.add(edge.source).add(edge.target);
-  for (const node of nodes) if (node.type === "TRIGGER_NODE" || node.type === "AI_AGENT_NODE") passed.add(node.name ?? "");
+  for (const node of nodes) if (node.type === "TRIGGER_NODE") passed.add(node.name ?? "");
   const neighbours = new Map<string, string[]>();
   for (const edge of edges) {
     if (!edge.equips) continue;

@@ -9,7 +9,7 @@ import type { Graph, GraphNode } from "./model";
 export function NodeTable({ graph, label, states, selected, onSelect }: GraphProps) {
   return (
     <div className="table-scroll">
-      <table>
+      <table className="cards">
         <caption className="sr-only">{label}</caption>
         <thead>
           <tr>
@@ -29,7 +29,7 @@ export function NodeTable({ graph, label, states, selected, onSelect }: GraphPro
                   <NodeName node={node} selected={node.name === selected} onSelect={onSelect} />
                 </th>
                 <td>{states ? state ? <NodeStatusBadge status={state.status} /> : <span className="quiet">Not run</span> : node.subtype}</td>
-                {states ? <td className="number">{state?.runs ?? ""}</td> : null}
+                {states ? <td className="number">{state && state.runs > 1 ? `× ${state.runs.toLocaleString("en")}` : ""}</td> : null}
                 {states ? <td className="number">{state ? duration(state.startedAt, state.finishedAt) : ""}</td> : null}
                 <td className="quiet">{targets(graph, node)}</td>
               </tr>

@@ -12,6 +12,7 @@ export function GraphView(props: GraphProps) {
   const [view, setView] = useState(window.innerWidth < NARROW ? "list" : "graph");
   return (
     <Tabs
+      compact
       label={props.label}
       chosen={view}
       onChoose={setView}

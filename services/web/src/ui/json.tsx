@@ -1,9 +1,9 @@
 import { useMemo, useState } from "react";
 import { ExactNumber, parseExact, pretty } from "../text/exact_json";
 import type { Exact } from "../text/exact_json";
-import { clip } from "../text/format";
+import { clip, count } from "../text/format";
 
-const OPEN_DEPTH = 2;
+const OPEN_DEPTH = 3;
 const FIRST_ENTRIES = 50;
 const LONG_STRING = 400;
 
@@ -53,7 +53,7 @@ function Branch({ value, depth }: { value: Exact[] | { [key: string]: Exact }; d
   const [open, setOpen] = useState(depth < OPEN_DEPTH && entries.length <= FIRST_ENTRIES);
   const [shown, setShown] = useState(FIRST_ENTRIES);
   if (!entries.length) return <span className="json-word">{isList ? "[ ]" : "{ }"}</span>;
-  const size = isList ? `${entries.length.toLocaleString("en")} in the list` : `${entries.length.toLocaleString("en")} fields`;
+  const size = count(entries.length, isList ? "entry" : "field", isList ? "entries" : "fields");
   return (
     <span className="json-branch">
       <button type="button" className="json-fold" aria-expanded={open} onClick={() => setOpen(!open)}>

@@ -11,10 +11,12 @@ interface Props {
   tabs: Tab[];
   chosen: string;
   onChoose(id: string): void;
+  /** Two views of the same, rather than parts of a page. */
+  compact?: boolean;
 }
 
 /** Tabs as keyboards and screen readers expect them: arrows move, Tab leaves. */
-export function Tabs({ label, tabs, chosen, onChoose }: Props) {
+export function Tabs({ label, tabs, chosen, onChoose, compact = false }: Props) {
   const prefix = useId();
   const list = useRef<HTMLDivElement>(null);
   const index = Math.max(tabs.findIndex((tab) => tab.id === chosen), 0);
@@ -29,7 +31,7 @@ export function Tabs({ label, tabs, chosen, onChoose }: Props) {
     list.current?.querySelectorAll<HTMLElement>("[role=tab]")[next]?.focus();
   };
   return (
-    <div className="tabs">
+    <div className={compact ? "tabs compact" : "tabs"}>
       {/* oxlint-disable-next-line jsx-a11y/interactive-supports-focus -- its tabs have the focus */}
       <div role="tablist" aria-label={label} ref={list} onKeyDown={move}>
         {tabs.map((tab) => (

@@ -148,8 +148,9 @@ function Table({ executions }: { executions: Execution[] }) {
           {executions.map((one) => (
             <tr key={one.executionId}>
               <th scope="row">
-                <Link href={`/executions/${encodeURIComponent(one.executionId ?? "")}`} className="row-link" aria-label={`${one.workflowName || one.workflowId}, started ${dateTime(one.startedAt ?? "")}`}>
+                <Link href={`/executions/${encodeURIComponent(one.executionId ?? "")}`} className="row-link">
                   <Clip text={one.workflowName || one.workflowId || ""} length={70} />
+                  <span className="sr-only">, started {dateTime(one.startedAt ?? "")}</span>
                 </Link>
                 {one.error?.message ? (
                   <span className="row-note" dir="auto">

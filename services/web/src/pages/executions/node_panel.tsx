@@ -4,6 +4,7 @@ import { useCall } from "../../api/hooks";
 import type { NodeState } from "../../api/run_state";
 import { useMay } from "../../api/session";
 import { bytes, count, dateTime, words } from "../../text/format";
+import { itemsShown } from "../../text/items";
 import { Clip, LongText } from "../../ui/clip";
 import { Json } from "../../ui/json";
 import { ErrorNotice, Loading } from "../../ui/notice";
@@ -33,9 +34,14 @@ export function NodePanel({ execution, workflow, node, state, onClose }: Props) 
   );
   const { refetch } = history;
   const progress = state ? `${state.status} ${state.runs} ${state.latest.attempt ?? 0} ${state.finishedAt}` : "";
-  useEffect(() => void (progress && refetch()), [progress, refetch]);
+  useEffect(() => {
+    if (progress) void refetch();
+  }, [progress, refetch]);
   const heading = useRef<HTMLHeadingElement>(null);
-  useEffect(() => heading.current?.scrollIntoView({ block: "nearest" }), []);
+  useEffect(() => {
+    // It returns a promise in newer browsers, which an effect must not.
+    void heading.current?.scrollIntoView({ block: "nearest" });
+  }, []);
   const definition = workflow.nodes?.find((one) => one.name === node);
   const runs = history.data?.nodeRuns ?? [];
   return (
@@ -162,7 +168,7 @@ function Ports({ title, ports }: { title: string; ports: PortItems[] }) {
     return (
       <Section key={port.port ?? index} title={`${name} (${count(port.count ?? 0, "item")})`} closed={!port.count}>
         {port.itemsJson ? (
-          <Json text={port.itemsJson} label={name} />
+          <Json text={itemsShown(port.itemsJson)} label={name} />
         ) : port.count ? (
           <p className="quiet">{bytes(Number(port.sizeBytes ?? 0))}: too large to show here. <code>orchestrator executions history</code> has it.</p>
         ) : (

@@ -2,7 +2,8 @@ import { useState } from "react";
 import { useLocation } from "wouter";
 import type { Execution, PortItems } from "../../api/contract";
 import { useDo } from "../../api/hooks";
-import { formatExact, jsonProblem, parseExact } from "../../text/exact_json";
+import { jsonProblem } from "../../text/exact_json";
+import { itemsJson } from "../../text/items";
 import { Dialog } from "../../ui/dialog";
 import { ErrorNotice } from "../../ui/notice";
 
@@ -18,7 +19,7 @@ interface Props {
 export function RetryDialog({ execution, node, inputs, onClose }: Props) {
   const retry = useDo("WorkflowService", "RetryExecution");
   const [, navigate] = useLocation();
-  const [texts, setTexts] = useState(() => inputs.map((input) => editable(input)));
+  const [texts, setTexts] = useState(() => inputs.map((input) => itemsJson(input.itemsJson ?? "")));
   const [edits, setEdits] = useState(false);
   const [latest, setLatest] = useState(false);
   // One for each dialog: a second click starts no second run.
@@ -69,13 +70,4 @@ export function RetryDialog({ execution, node, inputs, onClose }: Props) {
       </form>
     </Dialog>
   );
-}
-
-/** The items' own JSON, without what the engine keeps beside it. */
-function editable(input: PortItems): string {
-  if (!input.itemsJson) return "[]";
-  const items = parseExact(input.itemsJson);
-  if (!Array.isArray(items)) return input.itemsJson;
-  const inner = items.map((item) => (item && typeof item === "object" && "json" in item ? (item.json ?? {}) : item));
-  return formatExact(inner);
 }

@@ -38,7 +38,12 @@ export function ActivationPanel({ workflow, active, error }: Props) {
         <>
           <p role="status">
             Version {active.version} is active since <Ago time={active.activatedAt} />
-            {active.activatedBy ? <> , by <bdi>{active.activatedBy}</bdi></> : null}.
+            {active.activatedBy ? (
+              <>
+                , by <bdi>{active.activatedBy}</bdi>
+              </>
+            ) : null}
+            .
           </p>
           <ul className="triggers">
             {active.triggers?.map((trigger) => (

@@ -44,7 +44,7 @@ export function ImportDialog({ onClose }: { onClose(): void }) {
       <p>Choose a file with a workflow’s JSON. It is checked first; nothing is stored before you say so, and nothing runs.</p>
       <div className="field">
         <label htmlFor="file">File</label>
-        <input id="file" type="file" accept=".json,application/json" onChange={(event) => void choose(event.target.files?.[0])} />
+        <input id="file" type="file" accept=".json,application/json" onClick={(event) => (event.currentTarget.value = "")} onChange={(event) => void choose(event.target.files?.[0])} />
       </div>
       {problem ? <p className="field-problem" role="alert">{problem}</p> : null}
       <ErrorNotice error={validate.error} />

@@ -136,7 +136,10 @@ function Table({ workflows, chosen, onTag }: TableProps) {
                   ))}
                 </span>
               </td>
-              <td className="number">{one.nodeCount ?? 0}</td>
+              <td className="number">
+                {one.nodeCount ?? 0}
+                <span className="unit"> nodes</span>
+              </td>
               <td className="quiet">
                 v{one.version}, <Ago time={one.updatedAt} />
               </td>

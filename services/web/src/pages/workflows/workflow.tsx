@@ -39,7 +39,7 @@ function Loaded({ workflow }: { workflow: Workflow }) {
   const validation = useCall("WorkflowService", "ValidateWorkflow", { workflowId });
   const problems = validation.data?.problems ?? [];
   const active = activation.data?.activation;
-  const tab = search.get("tab") ?? "graph";
+  const tab = search.get("tab") ?? "nodes";
   return (
     <Page
       title={workflow.name || workflowId}
@@ -83,7 +83,7 @@ function Loaded({ workflow }: { workflow: Workflow }) {
         chosen={tab}
         onChoose={(chosen) => setSearch({ tab: chosen }, { replace: true })}
         tabs={[
-          { id: "graph", title: "Graph", content: <Definition workflow={workflow} /> },
+          { id: "nodes", title: "Nodes", content: <Definition workflow={workflow} /> },
           { id: "triggers", title: "Triggers", content: <ActivationPanel workflow={workflow} active={active} error={activation.error} /> },
           { id: "versions", title: "Versions", content: <Versions workflow={workflow} /> },
         ]}
