@@ -7,7 +7,7 @@ STUBS  := .
 SUDO   := $(if $(filter 0,$(shell id -u)),,sudo)
 
 .DEFAULT_GOAL := help
-.PHONY: help env lock proto baseline demo dev test test-system check bench clean
+.PHONY: help env lock proto baseline web demo dev test test-system check bench clean
 
 help: ## list the tasks
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -28,9 +28,13 @@ lock: ## resolve the pinned ranges again into requirements.lock
 proto: env ## generate the stubs beside the .proto files
 	cd proto && ../$(BIN)/python -m grpc_tools.protoc -I. --plugin=protoc-gen-mypy_grpc=../$(BIN)/protoc-gen-mypy_grpc \
 	  --python_out=$(STUBS) --pyi_out=$(STUBS) --grpc_python_out=$(STUBS) --mypy_grpc_out=$(STUBS) workflow_engine/v1/*.proto
+	@if [ "$(STUBS)" = . ]; then echo "the web's types, too: cd services/web && npm ci && npm run proto"; fi
 
 baseline: env ## take the wire contract as it stands as the one that later ones must not break
 	$(BIN)/buf build proto --as-file-descriptor-set --exclude-source-info --output proto/baseline.binpb
+
+web: ## build the web into services/web/dist (needs Node 20 or later and npm)
+	cd services/web && npm ci && npm run check && npm run test && npm run build
 
 demo: env ## start everything, run the workflows in examples/, show what happened, stop
 	$(BIN)/python examples/demo.py
@@ -43,15 +47,17 @@ test: env ## run the tests, on real servers that they start themselves
 
 test-system: env ## install what the rest of the tests needs (by apt, as root), and run them
 	$(SUDO) apt-get update -qq
-	$(SUDO) apt-get install -qq --yes --no-install-recommends bubblewrap dovecot-imapd
+	$(SUDO) apt-get install -qq --yes --no-install-recommends bubblewrap chromium dovecot-imapd
+	cd services/web && npm ci
 	$(BIN)/pytest -m system
 
-check: env ## lint, types, arrows between packages, wire contract, generated docs
+check: env ## lint, types, arrows between packages, wire contract, generated docs, the built web
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m docs.generate --check
+	$(BIN)/python -m services.web
 	$(BIN)/buf lint
 	$(BIN)/buf breaking --against proto/baseline.binpb
 	@fresh=$$(mktemp -d) && trap 'rm -rf "$$fresh"' EXIT && $(MAKE) --no-print-directory proto STUBS="$$fresh" && \

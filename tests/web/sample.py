@@ -7,7 +7,14 @@ from tests.graphs import flow, node, sets, trigger, workflow
 from tests.web.stand_in import Json, StandIn
 
 AGO = "2026-11-26T08:{:02}:00Z"
-HOSTILE = "<img src=x onerror=\"document.title='hacked'\"> {{7*7}} \u202e\u05e9\u05dc\u05d5\u05dd 👩‍👩‍👧‍👦 " + "very-long-name-" * 12
+# Markup, an expression, a text that runs backwards, one picture of many characters, a name without end.
+HOSTILE = (
+    "<img src=x onerror=\"document.title='hacked'\"> {{7*7}} \u202e\u05e9\u05dc\u05d5\u05dd "
+    "\U0001f469\u200d\U0001f469\u200d\U0001f467\u200d\U0001f466 " + "very-long-name-" * 12
+)
+    "<img src=x onerror=\"document.title='hacked'\"> {{7*7}} \u202e\u05e9\u05dc\u05d5\u05dd 👩‍👩‍👧‍👦 "
+    + "very-long-name-" * 12
+)
 
 
 def orders() -> Json:
@@ -129,7 +136,8 @@ def failed() -> Json:
     error = {
         "code": "HTTP_STATUS",
         "node": "Charge card",
-        "message": "POST https://api.payments.example/v1/charges answered 402: the card was declined (insufficient_funds).",
+        "message": "POST https://api.payments.example/v1/charges answered 402: the card was declined "
+        "(insufficient_funds).",
         "hint": "ask the customer for another card, then retry from this node",
         "attempt": 3,
     }

@@ -29,7 +29,7 @@ test("nodes don't overlap, and stand in the order of the run", () => {
 
 test("a loop's way back goes below its nodes", () => {
   const placed = place(graphOf(workflow(["Start", "Loop", "Body", "End"], ["Start", "Loop"], ["Loop", "Body", "main", "body"], ["Body", "Loop"], ["Loop", "End", "main", "done"])));
-  const back = placed.paths.get("2");
+  const back = placed.paths.get("3");
   const lowest = Math.max(...["Loop", "Body"].map((name) => placed.positions.get(name)?.y ?? 0)) + NODE_HEIGHT;
   expect(back?.label.y).toBeGreaterThan(lowest);
   expect(placed.paths.size).toBe(4);
