@@ -12,9 +12,6 @@ HOSTILE = (
     "<img src=x onerror=\"document.title='hacked'\"> {{7*7}} \u202e\u05e9\u05dc\u05d5\u05dd "
     "\U0001f469\u200d\U0001f469\u200d\U0001f467\u200d\U0001f466 " + "very-long-name-" * 12
 )
-    "<img src=x onerror=\"document.title='hacked'\"> {{7*7}} \u202e\u05e9\u05dc\u05d5\u05dd 👩‍👩‍👧‍👦 "
-    + "very-long-name-" * 12
-)
 
 
 def orders() -> Json:

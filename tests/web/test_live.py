@@ -48,7 +48,7 @@ async def test_a_run_is_started_and_watched(local: "Server", make_context: Any) 
         "Greetings",
         [
             node("Called", "TRIGGER_NODE", "SUBWORKFLOW", {"fields": fields}),
-            javascript("Make lines", "return Array.from({length: $input.first().json.count}, (_, n) => ({json: {n}}))"),
+            javascript("Make lines", "return Array.from({length: items[0].count}, (_, n) => ({n}))"),
             flow("Each", "LOOP"),
             sets("Greet", greeting="hello"),
             sets("Sum up", done=True),
@@ -80,7 +80,7 @@ async def test_a_run_is_started_and_watched(local: "Server", make_context: Any) 
 async def test_a_failure_is_shown_and_retried(local: "Server", make_context: Any) -> None:
     made = workflow(
         "Divides",
-        [trigger(), javascript("Divide", "if (!$input.first().json.by) throw new Error('by is missing'); return []")],
+        [trigger(), javascript("Divide", "if (!items[0].by) throw new Error('by is missing'); return items")],
         "Start -> Divide",
     )
     page = await (await make_context(viewport=_WIDE)).new_page()
