@@ -34,6 +34,10 @@ export function SignIn() {
         <button type="submit" className="primary" disabled={signIn.isPending}>
           {signIn.isPending ? "Signing in…" : "Sign in"}
         </button>
+        <p>
+          {/* The gateway's own page knows whether there is an OpenID provider, and works without this application. */}
+          <a href={`/signin?next=${encodeURIComponent(location.pathname + location.search)}`}>Other ways to sign in</a>
+        </p>
         <p className="quiet">No account, or no password any more? Ask an owner of your workspace.</p>
       </form>
     </main>

@@ -31,7 +31,7 @@ test("what was filled in is JSON of the right kinds, without what was left empty
 });
 
 test("a trigger's fields", () => {
-  const fields = triggerFields({ parameters: { fields: [{ name: "a", type: "object" }, { name: "b", options: [{ value: "x" }, "y"], type: "select" }, { type: "text" }, 1] } });
+  const fields = triggerFields({ parameters: { fields: [{ name: "a", type: "object" }, { name: "b", options: [{ value: "x" }, "y"], type: "select" }, { type: "text" }, 1, { name: "c", type: "file" }] } });
   expect(fields.map(({ name, kind, options }) => ({ name, kind, options }))).toEqual([
     { name: "a", kind: "json", options: [] },
     { name: "b", kind: "select", options: ["x", "y"] },

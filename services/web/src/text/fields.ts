@@ -48,7 +48,9 @@ export function taskFields(fields: readonly TaskField[]): Field[] {
 export function triggerFields(trigger: Node): Field[] {
   const given = (trigger.parameters as { fields?: unknown } | undefined)?.fields;
   if (!Array.isArray(given)) return [];
-  return given.filter(isObject).filter((field) => typeof field.name === "string" && field.name !== "").map((field) => {
+  // A run that is started here carries JSON only: files come by the form's own page.
+  const usable = given.filter(isObject).filter((field) => typeof field.name === "string" && field.name !== "" && field.type !== "file");
+  return usable.map((field) => {
     const kind = KINDS[String(field.type ?? "text")] ?? "text";
     const value = toExact(field.default);
     return {
