@@ -12,7 +12,7 @@ from services.gateway.pages import page
 
 BUILT = Path(services.__path__[0]) / "web" / "dist"
 # The first parts of addresses that the page knows.
-CLIENT_ROUTES = frozenset({"", "executions", "workflows", "inbox", "settings"})
+CLIENT_ROUTES = frozenset({"", "executions", "workflows", "inbox", "credentials", "settings"})
 # Their names change with their content.
 _IMMUTABLE = {"cache-control": "public, max-age=31536000, immutable"}
 _FRESH = {"cache-control": "no-cache"}

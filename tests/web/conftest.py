@@ -21,7 +21,7 @@ _ARGUMENTS = [
     "--no-first-run",
     "--disable-dev-shm-usage",
 ]
-_TIMEOUT = 30_000
+_TIMEOUT = 60_000
 
 
 @pytest.fixture(scope="session")
