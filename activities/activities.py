@@ -1,6 +1,8 @@
 """The activities that a worker offers, bound to what they need."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from temporalio import activity
@@ -15,6 +17,11 @@ from activities.data import Data
 from activities.heartbeat import heartbeats
 from activities.node import NodeRun
 from activities.patience import PatientExecutions, PatientPayloads, PatientPeople, PatientTranscripts
+from activities.people import closing
+from activities.people.asking import Asking
+from activities.people.notifying import Notifying
+from activities.people.place import Place
+from activities.people.settling import Settling
 from activities.ports import Definition, Definitions, Executions, Payloads, People, Transcripts
 from nodes.factory import Catalogue
 from nodes.resources import Resources
@@ -23,17 +30,27 @@ from orchestrator.items import Items
 from orchestrator.messages import (
     ADVANCE,
     AGENT_TURN,
+    ASK_PEOPLE,
     CALL_TOOL,
+    CLOSE_TASKS,
     LOAD_PLAN,
+    NOTIFY_PEOPLE,
     PREPARE_CHILD,
+    SETTLE_TASKS,
     SPILL,
     AdvanceRequest,
     AdvanceResult,
     AgentTask,
+    AskResult,
+    AskTask,
     ChildPlan,
     ChildRequest,
+    CloseTask,
     NodeResult,
     NodeTask,
+    NotifyTask,
+    SettleResult,
+    SettleTask,
     SpillRequest,
     ToolResult,
     ToolTask,
@@ -76,6 +93,10 @@ class Activities:
             self.node,
             self.agent_turn,
             self.call_tool,
+            self.ask_people,
+            self.notify_people,
+            self.settle_tasks,
+            self.close_tasks,
         ]
 
     def nodes(self) -> Sequence[Callable[..., Any]]:
@@ -155,6 +176,41 @@ class Activities:
         """Answers one of a model's calls."""
         async with heartbeats():
             return await answer_call(await self._scene(task.work), task, activity.info().attempt)
+
+    @activity.defn(name=ASK_PEOPLE)
+    async def ask_people(self, task: AskTask) -> AskResult:
+        """Asks people about the items of a node run."""
+        async with heartbeats():
+            place = await self._place(task, task.now)
+            reads = {name: await self._patient_data.load_ports(ports) for name, ports in task.reads.items()}
+            call = place.call(task.node, task.run_index, await self._patient_data.load(task.inputs[0]))
+            call.scope = replace(call.scope, nodes=reads, trigger=await self._patient_data.load(task.trigger))
+            return await Asking(place, task, self._patient_data, call, activity.info().attempt).run()
+
+    @activity.defn(name=NOTIFY_PEOPLE)
+    async def notify_people(self, task: NotifyTask) -> None:
+        """Reminds people, and tells those whom a task passed to."""
+        async with heartbeats():
+            place = await self._place(task, datetime.now(UTC))
+            call = place.call(task.node, task.run_index)
+            await Notifying(place, task, call, activity.info().attempt).run()
+
+    @activity.defn(name=SETTLE_TASKS)
+    async def settle_tasks(self, task: SettleTask) -> SettleResult:
+        """Writes down how tasks ended."""
+        async with heartbeats():
+            place = await self._place(task, task.now)
+            return await Settling(place, task, self._patient_data, place.call(task.node, task.run_index)).run()
+
+    @activity.defn(name=CLOSE_TASKS)
+    async def close_tasks(self, task: CloseTask) -> None:
+        """Closes the tasks of a run that has ended."""
+        async with heartbeats():
+            await closing.close(await self._place(task, datetime.now(UTC)))
+
+    async def _place(self, task: AskTask | NotifyTask | SettleTask | CloseTask, now: datetime) -> Place:
+        calls = self._calls(await self._definitions.get(task.version_id))
+        return Place(calls, self._people, task.execution_id, task.mode, now)
 
     async def _scene(self, task: AgentTask) -> Scene:
         calls = self._calls(await self._definitions.get(task.version_id))

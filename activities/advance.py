@@ -11,8 +11,9 @@ from activities.invoke import Call, joined
 from activities.ports import Definition, Executions
 from nodes.base import Item, Output
 from nodes.errors import NodeError, PermanentError
+from nodes.human.node import HumanNode
 from orchestrator import expression
-from orchestrator.commands import Command, Converse, Iterate
+from orchestrator.commands import Ask, Command, Converse, Iterate
 from orchestrator.errors import RunError
 from orchestrator.frontier import completed_outputs
 from orchestrator.interpreter import Interpreter
@@ -125,6 +126,9 @@ class Advance:
         return self.calls.make(name, inputs, scope, run_index, now, start.execution_id)
 
     async def _run(self, call: Call, task: Task) -> Output | Command:
+        if isinstance(call.executor, HumanNode):
+            # Parameters are resolved where people are asked: an item that can't be asked about is the only one to fail.
+            return Ask(call.count)
         resolved = await call.resolve(range(call.count))
         outputs: list[Mapping[str, Sequence[Item]]] = []
         for index, parameters in enumerate(resolved):

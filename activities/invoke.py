@@ -21,7 +21,7 @@ from nodes.expression.errors import ExpressionError
 from nodes.expression.scope import Scope
 from nodes.resources import Resources
 from orchestrator import expression
-from orchestrator.commands import AwaitCall, CallWorkflow, Command, Converse, Iterate, Sleep
+from orchestrator.commands import Ask, AwaitCall, CallWorkflow, Command, Converse, Iterate, Sleep
 from orchestrator.errors import RunError
 from orchestrator.interpreter import error_json
 from orchestrator.model import Node
@@ -149,7 +149,7 @@ class Call:
             if not returned.success:
                 raise PermanentError(returned.error_message or "the executor reported an error")
             returned = returned.output_data
-        if isinstance(returned, Output | Sleep | AwaitCall | CallWorkflow | Iterate | Converse):
+        if isinstance(returned, Output | Sleep | AwaitCall | CallWorkflow | Iterate | Converse | Ask):
             return returned
         port = self.plan.outputs[0] if self.plan.outputs else ""
         return Output({port: items_of(returned)} if port else {})

@@ -6,9 +6,12 @@ from datetime import datetime
 from typing import TypeVar
 
 from activities.ports import (
+    Asked,
     Checkpoint,
     ChildExecution,
     Executions,
+    Happening,
+    Link,
     Payloads,
     People,
     Question,
@@ -16,6 +19,7 @@ from activities.ports import (
     Transcripts,
 )
 from orchestrator.items import Items
+from orchestrator.people import Answer
 from orchestrator.record import ExecutionRecord, NodeRecord
 
 T = TypeVar("T")
@@ -73,6 +77,40 @@ class PatientPeople(People):
     async def ask(self, question: Question) -> None:
         """See People."""
         await patiently(lambda: self._inner.ask(question))
+
+    async def asked(self, task_ids: Sequence[str]) -> list[Asked]:
+        """See People."""
+        return await patiently(lambda: self._inner.asked(task_ids))
+
+    async def open_of(self, execution_id: str) -> list[Asked]:
+        """See People."""
+        return await patiently(lambda: self._inner.open_of(execution_id))
+
+    async def requester(self, execution_id: str) -> str:
+        """See People."""
+        return await patiently(lambda: self._inner.requester(execution_id))
+
+    async def link(self, task_id: str, recipient: str) -> Link | None:
+        """See People."""
+        return await patiently(lambda: self._inner.link(task_id, recipient))
+
+    async def delivered(self, task_id: str, delivery: str, happening: Happening) -> None:
+        """See People."""
+        await patiently(lambda: self._inner.delivered(task_id, delivery, happening))
+
+    async def happened(self, happenings: Sequence[Happening]) -> None:
+        """See People."""
+        await patiently(lambda: self._inner.happened(happenings))
+
+    async def assign(
+        self, task_id: str, assignees: Sequence[str], deadline: datetime | None, happening: Happening
+    ) -> None:
+        """See People."""
+        await patiently(lambda: self._inner.assign(task_id, assignees, deadline, happening))
+
+    async def end(self, task_id: str, status: str, answer: Answer | None, happenings: Sequence[Happening]) -> None:
+        """See People."""
+        await patiently(lambda: self._inner.end(task_id, status, answer, happenings))
 
 
 class PatientExecutions(Executions):

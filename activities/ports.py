@@ -12,8 +12,10 @@ from typing import Protocol
 from orchestrator.equipment import Equips, equipment, equipped_by
 from orchestrator.items import Items
 from orchestrator.model import Workflow
+from orchestrator.people import Answer
 from orchestrator.plan import Plan
 from orchestrator.record import ExecutionRecord, NodeRecord
+from orchestrator.task_form import TaskField
 
 
 class StoreUnavailableError(Exception):
@@ -93,7 +95,11 @@ class Transcripts(Protocol):
 
 @dataclass(frozen=True)
 class Question:
-    """What people are asked; `subject` is the JSON text of what they decide about."""
+    """What people are asked; `subject` is the JSON text of what they decide about.
+
+    `channel` is where they are told of it, by the workspace's credential `credential` where one is needed. The rest is
+    as in orchestrator.people.OpenTask.
+    """
 
     id: str
     workspace: str
@@ -104,6 +110,46 @@ class Question:
     subject: str = ""
     options: tuple[str, ...] = ()
     assignees: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    fields: tuple[TaskField, ...] = ()
+    channel: str = "TOOL"
+    credential: str = ""
+    run_index: int = 0
+    item: int = 0
+    deadline: datetime | None = None
+    on_timeout: str = ""
+    required: int = 1
+    requester: str = ""
+    excluded: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question as it stands; `delivery` is the JSON of where it was delivered, empty if it wasn't yet."""
+
+    question: Question
+    delivery: str = ""
+    open: bool = True
+
+
+@dataclass(frozen=True)
+class Link:
+    """An address at which one person answers one task, and the code that proves that a person does."""
+
+    url: str
+    code: str
+
+
+@dataclass(frozen=True)
+class Happening:
+    """One thing that happened to a task; one with the same `key` is the same."""
+
+    task_id: str
+    key: str
+    kind: str
+    by: str = ""
+    channel: str = ""
+    text: str = ""
 
 
 class People(Protocol):
@@ -111,6 +157,32 @@ class People(Protocol):
 
     async def ask(self, question: Question) -> None:
         """Puts a question before people; asking it again changes nothing."""
+
+    async def asked(self, task_ids: Sequence[str]) -> list[Asked]:
+        """The questions as they stand, in order; those that are gone are left out."""
+
+    async def open_of(self, execution_id: str) -> list[Asked]:
+        """The questions of a run that are open."""
+
+    async def requester(self, execution_id: str) -> str:
+        """Who started the run; empty if nobody is known."""
+
+    async def link(self, task_id: str, recipient: str) -> Link | None:
+        """A new link for one person; None if this installation has no address that people could open."""
+
+    async def delivered(self, task_id: str, delivery: str, happening: Happening) -> None:
+        """Notes where a question lies before people."""
+
+    async def happened(self, happenings: Sequence[Happening]) -> None:
+        """Writes down what happened."""
+
+    async def assign(
+        self, task_id: str, assignees: Sequence[str], deadline: datetime | None, happening: Happening
+    ) -> None:
+        """Puts a question before others; links of those who may not answer any more are dead."""
+
+    async def end(self, task_id: str, status: str, answer: Answer | None, happenings: Sequence[Happening]) -> None:
+        """Writes down how a task ended (ANSWERED, EXPIRED, CANCELED), unless it has ended; its links are dead."""
 
 
 class Executions(Protocol):

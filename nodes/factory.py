@@ -7,7 +7,7 @@ from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType
 from typing import Any
 
-from nodes import action, ai_agent, external_action, flow, memory, tool, trigger
+from nodes import action, ai_agent, external_action, flow, human, memory, tool, trigger
 from nodes.base import BaseNodeExecutor, NodeExecutor
 from nodes.credentials.credential import CredentialType
 from nodes.parameters import check
@@ -21,6 +21,7 @@ OWN: tuple[type[NodeExecutor[Any]], ...] = (
     *flow.EXECUTORS,
     *action.EXECUTORS,
     *external_action.EXECUTORS,
+    *human.EXECUTORS,
     *tool.EXECUTORS,
     *memory.EXECUTORS,
     *ai_agent.EXECUTORS,

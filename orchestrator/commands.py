@@ -47,4 +47,11 @@ class Converse:
     prompts: int
 
 
-Command = Sleep | AwaitCall | CallWorkflow | Iterate | Converse
+@dataclass(frozen=True)
+class Ask:
+    """Ask people about each of its items, and wait for their answers."""
+
+    questions: int
+
+
+Command = Sleep | AwaitCall | CallWorkflow | Iterate | Converse | Ask

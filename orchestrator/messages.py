@@ -6,7 +6,7 @@ from datetime import datetime
 from orchestrator.conversation import ToolRequest
 from orchestrator.errors import RunError
 from orchestrator.items import Items
-from orchestrator.people import Answer
+from orchestrator.people import Answer, OpenTask
 from orchestrator.record import ExecutionRecord
 from orchestrator.start import RunStart
 from orchestrator.state import Outcome, RunState, Task
@@ -176,7 +176,110 @@ class ToolResult:
     error: RunError | None = None
 
 
+@dataclass(frozen=True)
+class AskTask:
+    """Ask people about each item of one node run."""
+
+    execution_id: str
+    version_id: str
+    mode: str
+    node: str
+    run_index: int
+    inputs: list[Items]
+    reads: dict[str, dict[str, Items]]
+    trigger: Items
+    now: datetime
+
+
+@dataclass(frozen=True)
+class AskResult:
+    """The tasks that were given to people, and what goes on in place of items that none could be made of."""
+
+    tasks: list[OpenTask] = field(default_factory=list)
+    outputs: dict[int, dict[str, Items]] = field(default_factory=dict)
+    error: RunError | None = None
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Something that those who are to answer a task must hear: `kind` is what the task's event will be.
+
+    `assignees` are whom it is for now, `deadline` until when; `number` tells it from others of its kind.
+    """
+
+    task_id: str
+    kind: str
+    number: int
+    assignees: tuple[str, ...] = ()
+    deadline: datetime | None = None
+    by: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class NotifyTask:
+    """Give notices to people."""
+
+    execution_id: str
+    version_id: str
+    mode: str
+    node: str
+    run_index: int
+    notices: list[Notice]
+
+
+@dataclass(frozen=True)
+class Settlement:
+    """How a task ended: by an answer, by nobody's, or (`expired` and an answer) by the default one.
+
+    `port` is where the item goes; empty: the node fails for it. `votes` are the answers of each of the people, where
+    several must agree.
+    """
+
+    task_id: str
+    item: int
+    port: str = ""
+    answer: Answer | None = None
+    expired: bool = False
+    votes: tuple[Answer, ...] = ()
+
+
+@dataclass(frozen=True)
+class SettleTask:
+    """Write down how tasks ended, show it where they were asked, and emit their items."""
+
+    execution_id: str
+    version_id: str
+    mode: str
+    node: str
+    run_index: int
+    inputs: list[Items]
+    settlements: list[Settlement]
+    now: datetime
+
+
+@dataclass(frozen=True)
+class SettleResult:
+    """The outputs of each item by port, or why the node fails."""
+
+    outputs: dict[int, dict[str, Items]] = field(default_factory=dict)
+    error: RunError | None = None
+
+
+@dataclass(frozen=True)
+class CloseTask:
+    """Close every task of a run that has ended."""
+
+    execution_id: str
+    version_id: str
+    mode: str
+
+
 # Names of the activities that aren't nodes.
+ASK_PEOPLE = "ask_people"
+NOTIFY_PEOPLE = "notify_people"
+SETTLE_TASKS = "settle_tasks"
+CLOSE_TASKS = "close_tasks"
 AGENT_TURN = "agent_turn"
 CALL_TOOL = "call_tool"
 ADVANCE = "advance"

@@ -4,11 +4,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-from orchestrator.commands import AwaitCall, CallWorkflow, Converse, Iterate, Sleep
+from orchestrator.commands import Ask, AwaitCall, CallWorkflow, Converse, Iterate, Sleep
 from orchestrator.conversation import Conversation
 from orchestrator.errors import RunError
 from orchestrator.items import EMPTY, Items
-from orchestrator.people import Desk
+from orchestrator.people import Asking, Desk
 from orchestrator.plan import ROOT
 from orchestrator.record import NodeRecord
 
@@ -55,9 +55,9 @@ class Failed:
 
 @dataclass(frozen=True)
 class Suspended:
-    """A control node asks the workflow to wait, to call another workflow, or to have an agent work."""
+    """A control node asks the workflow to wait, to call another workflow, to have an agent work, or to ask people."""
 
-    command: Sleep | AwaitCall | CallWorkflow | Converse
+    command: Sleep | AwaitCall | CallWorkflow | Converse | Ask
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ class Waiting:
     """A node that the workflow waits for, and since when."""
 
     task: Task
-    command: Sleep | AwaitCall | CallWorkflow | Converse
+    command: Sleep | AwaitCall | CallWorkflow | Converse | Ask
     since: datetime
 
 
@@ -155,7 +155,8 @@ class RunState:
     `journal` holds what is still to be written to the record. `iterations` counts each loop's iterations over
     all its runs, which numbers them. `conversations` are agents at work: by task key, and below it by the call that
     another agent made. `served` counts what nodes did for others, which numbers those node runs. `desk`
-    has what people are asked. `calls` are those that came for nodes that wait for one, by task key.
+    has what people are asked, `asking` the node runs that ask it, by task key. `calls` are those that came for nodes
+    that wait for one, by task key.
     """
 
     scopes: dict[str, Scope] = field(default_factory=dict)
@@ -169,6 +170,7 @@ class RunState:
     conversations: dict[str, Conversation] = field(default_factory=dict)
     served: int = 0
     desk: Desk = field(default_factory=Desk)
+    asking: dict[str, Asking] = field(default_factory=dict)
     calls: dict[str, Items] = field(default_factory=dict)
     error: RunError | None = None
     paused: bool = False

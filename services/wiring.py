@@ -69,6 +69,8 @@ class Parts:
     catalogue: Catalogue
     resources: Resources
     integrations: Integrations
+    # Where people reach the gateway, without a slash at its end.
+    public_url: str = ""
 
     async def check(self) -> None:
         """Raises unless PostgreSQL answers and has every migration."""
@@ -105,7 +107,8 @@ def build_parts(settings: Settings, queues: Sequence[str] = ()) -> Parts:
         model_credentials=model_credentials(settings),
     )
     definitions = Definitions(database, _compiler(catalogue))
-    return Parts(settings, database, definitions, catalogue, resources, integrations)
+    url = settings.orchestrator_public_url or (f"http://localhost:{settings.http_port}" if settings.http_port else "")
+    return Parts(settings, database, definitions, catalogue, resources, integrations, url.rstrip("/"))
 
 
 @dataclass(frozen=True)
@@ -130,7 +133,7 @@ class Server:
         if role.gateway:
             shown = certificate(http_tls(settings))
             self.http = HttpServer(host=settings.http_host, port=settings.http_port, certificate=shown)
-        self.public_url = _public_url(settings, self.http)
+        self.public_url = parts.public_url = _public_url(settings, self.http) or parts.public_url
         parts.resources.resume_url = _resume_url(parts.integrations.keys, self.public_url)
         self._backend = backend = Backend(
             database=parts.database,
@@ -312,7 +315,7 @@ def build_worker(
         shared.catalogue,
         shared.resources,
         StoredTranscripts(shared.database),
-        StoredPeople(shared.database),
+        StoredPeople(shared.database, lambda: shared.public_url),
     )
     workers = make_workers(
         client,

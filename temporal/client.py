@@ -22,7 +22,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from orchestrator.calls import IncomingCall
 from orchestrator.errors import RunError
 from orchestrator.messages import REVISION, RunRequest
-from orchestrator.people import Answer
+from orchestrator.people import Answer, Reassignment, Taken
 from orchestrator.record import Status
 from orchestrator.start import RunStart
 from temporal import search_attributes
@@ -41,7 +41,11 @@ class RunNotFoundError(LookupError):
 
 
 class AnswerRefusedError(ValueError):
-    """The run doesn't wait for this answer: why."""
+    """The run doesn't take this answer: why, and as a code."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class CallRefusedError(ValueError):
@@ -115,12 +119,25 @@ class Runs:
         """Has a paused run go on."""
         await self._steer(self._handle(execution_id).signal(OrchestratorWorkflow.resume))
 
-    async def answer(self, execution_id: str, answer: Answer) -> None:
-        """Gives a run what a person answered; AnswerRefusedError if it doesn't wait for that."""
+    async def answer(self, execution_id: str, answer: Answer) -> Taken:
+        """Gives a run what a person answered; AnswerRefusedError if it doesn't take that."""
+        taken: Taken = await self._update(self._handle(execution_id).execute_update(OrchestratorWorkflow.answer, answer))
+        return taken
+
+    async def reassign(self, execution_id: str, change: Reassignment) -> int:
+        """Has others answer a task, the how manyth time; AnswerRefusedError if the run doesn't wait for it."""
+        handle = self._handle(execution_id)
+        moves: int = await self._update(handle.execute_update(OrchestratorWorkflow.reassign, change))
+        return moves
+
+    async def _update(self, call: Any) -> Any:
         try:
-            await self._steer(self._handle(execution_id).execute_update(OrchestratorWorkflow.answer, answer))
+            return await self._steer(call)
         except WorkflowUpdateFailedError as error:
-            raise AnswerRefusedError(str(error.cause or error)) from error
+            cause = error.cause
+            code = str(cause.details[0]) if isinstance(cause, ApplicationError) and cause.details else "REFUSED"
+            said = cause.message if isinstance(cause, ApplicationError) else str(cause or error)
+            raise AnswerRefusedError(code, said) from error
 
     async def call(self, execution_id: str, call: IncomingCall) -> None:
         """Gives a run the call that a node of it waits for; CallRefusedError if none does."""
@@ -179,9 +196,9 @@ class Runs:
         return self.client.get_workflow_handle_for(OrchestratorWorkflow.run, execution_id)
 
     @staticmethod
-    async def _steer(call: Any) -> None:
+    async def _steer(call: Any) -> Any:
         try:
-            await call
+            return await call
         except RPCError as error:
             if error.status is RPCStatusCode.NOT_FOUND:
                 raise RunNotFoundError("the run is not running") from error

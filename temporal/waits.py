@@ -28,7 +28,7 @@ async def await_call(state: RunState, key: str, command: AwaitCall, node: str) -
 
 
 @contextmanager
-def refusals() -> Iterator[None]:
+def call_refusals() -> Iterator[None]:
     """Has Temporal tell a caller why its call is refused."""
     try:
         yield

@@ -11,8 +11,9 @@ from temporalio import workflow
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_exception
 
+from orchestrator import people
 from orchestrator.calls import IncomingCall, RefusedCallError, addressee
-from orchestrator.commands import AwaitCall, Converse, Sleep
+from orchestrator.commands import Ask, AwaitCall, Converse, Sleep
 from orchestrator.errors import RunError
 from orchestrator.interpreter import Interpreter
 from orchestrator.items import Items
@@ -24,7 +25,7 @@ from orchestrator.messages import (
     RunRequest,
     RunResult,
 )
-from orchestrator.people import Answer, RefusedAnswerError, check
+from orchestrator.people import Answer, Desk, Reassignment, RefusedAnswerError, Taken
 from orchestrator.plan import Plan
 from orchestrator.record import ExecutionRecord, NodeRecord, Status
 from orchestrator.state import Done, Failed, RunState, Task, Waiting
@@ -32,8 +33,9 @@ from temporal import search_attributes
 from temporal.agents import Agents
 from temporal.children import call_workflow, start_error_workflow
 from temporal.nodes import run_node
+from temporal.people import People, answer_refusals
 from temporal.spilling import INLINE_TOTAL, STORE_RETRY, spilled
-from temporal.waits import await_call, refusals
+from temporal.waits import await_call, call_refusals
 
 T = TypeVar("T")
 LOCAL_RETRY = RetryPolicy(initial_interval=timedelta(milliseconds=100), maximum_attempts=3)
@@ -55,6 +57,7 @@ class OrchestratorWorkflow:
         self._revision = request.revision
         self._interpreter: Interpreter | None = None
         self._agents: Agents | None = None
+        self._people: People | None = None
         self._working: dict[str, asyncio.Task[None]] = {}
         self._inbox: list[Callable[[datetime], None]] = []
         self._advances = 0
@@ -74,6 +77,7 @@ class OrchestratorWorkflow:
         self._start = replace(self._start, plan=plan)
         self._interpreter = Interpreter(plan, replace(self._start, plan=None), self._state)
         self._agents = Agents(self._start, self._state, self._interpreter, self._wants_new_run, self._wake)
+        self._people = People(self._start, self._state, self._interpreter, self._wants_new_run, self._wake)
         if request.state is None:
             self._interpreter.launch(workflow.now())
             if plan.timeout:
@@ -100,28 +104,46 @@ class OrchestratorWorkflow:
         self._set_paused(False)
 
     @workflow.update
-    def answer(self, answer: Answer) -> None:
+    def answer(self, answer: Answer) -> Taken:
         """A person's answer to something that the run asks."""
-        self._state.desk.answers[answer.task_id] = answer
-        self._woken = True
+        return self._take(answer)
 
     @answer.validator
     def _check_answer(self, answer: Answer) -> None:
+        with answer_refusals():
+            people.check(self._state.desk, answer)
+
+    @workflow.signal(name="answer")
+    def answer_by_signal(self, answer: Answer) -> None:
+        """As the update, for who can't wait for a reply: an answer that can't be taken changes nothing."""
         try:
-            check(self._state.desk, answer)
+            people.check(self._state.desk, answer)
         except RefusedAnswerError as error:
-            raise ApplicationError(str(error), type="ANSWER_REFUSED", non_retryable=True) from None
+            workflow.logger.warning("an answer by signal is refused: %s", error)
+            return
+        self._take(answer)
+
+    @workflow.update
+    def reassign(self, change: Reassignment) -> int:
+        """Other people are to answer a task; how often that was so by now."""
+        self._woken = True
+        return people.reassign(self._state.desk, change)
+
+    @reassign.validator
+    def _check_reassignment(self, change: Reassignment) -> None:
+        with answer_refusals():
+            people.check_reassignment(self._state.desk, change)
 
     @workflow.update
     def call(self, call: IncomingCall) -> None:
         """A call from outside that a node waits for."""
-        with refusals():
+        with call_refusals():
             self._state.calls[self._addressee(call)] = call.items
         self._woken = True
 
     @call.validator
     def _check_call(self, call: IncomingCall) -> None:
-        with refusals():
+        with call_refusals():
             self._addressee(call)
 
     @workflow.query
@@ -151,6 +173,10 @@ class OrchestratorWorkflow:
             if self._crash:
                 # A bug: the workflow task fails, and Temporal repeats it until a worker has the mended code.
                 raise self._crash
+
+    def _take(self, answer: Answer) -> Taken:
+        self._woken = True
+        return people.take(self._state.desk, answer if answer.at else replace(answer, at=workflow.now()))
 
     def _take_inbox(self) -> None:
         """Tells the interpreter what has come meanwhile."""
@@ -185,7 +211,8 @@ class OrchestratorWorkflow:
         large = any(items.size > LOCAL_BYTES for task in tasks for items in interpreter.inputs(task))
         local = self._local and not large and not self._more
         journal, status = self._state.journal, end or self._pending_status
-        state = replace(self._state, ready=tasks, calls={})
+        # What people are asked, and calls from outside, are nothing that nodes know of.
+        state = replace(self._state, ready=tasks, desk=Desk(), asking={}, calls={})
         request = AdvanceRequest(interpreter.start, state, workflow.now(), status, brief=local)
         handle = self._start_advance(request, self._summary(interpreter, tasks), local=local)
         self._state.journal, self._pending_status = [], None
@@ -259,6 +286,9 @@ class OrchestratorWorkflow:
         elif isinstance(command, Converse):
             assert self._agents
             outcome = await self._agents.work(waiting, command)
+        elif isinstance(command, Ask):
+            assert self._people
+            outcome = await self._people.work(waiting)
         else:
             outcome = await call_workflow(self._start, command, items, port)
         if isinstance(outcome, Failed):
@@ -295,6 +325,8 @@ class OrchestratorWorkflow:
             workflow.upsert_search_attributes([search_attributes.STATUS.value_set(status.value)])
         while not self._ended:
             await self._advance(interpreter, [], end)
+        if self._people:
+            await self._people.close()
 
     def _may_continue_as_new(self) -> bool:
         busy = [key for key in self._working if key != "deadline" and not self._may_stop(key)]
@@ -308,6 +340,8 @@ class OrchestratorWorkflow:
         waiting = self._state.waiting.get(key)
         if waiting is not None and isinstance(waiting.command, Converse):
             return self._agents is not None and self._agents.may_stop(key)
+        if waiting is not None and isinstance(waiting.command, Ask):
+            return self._people is not None and self._people.may_stop(key)
         return waiting is not None and isinstance(waiting.command, Sleep | AwaitCall)
 
     def _addressee(self, call: IncomingCall) -> str:

@@ -2,12 +2,13 @@
 
 from typing import Any
 
-import grpc
 from workflow_engine.v1 import human_task_pb2 as pb
 from workflow_engine.v1.human_task_pb2_grpc import HumanTaskServiceServicer
 
+from orchestrator.task_form import TaskField
 from services.rpc.definition_codec import timestamp
 from services.store.human_tasks import Task
+from services.store.people.asking import fields_of
 from services.usecases.answering import Answering, Given
 from services.usecases.backend import Backend
 
@@ -28,31 +29,37 @@ class HumanTaskServicer(HumanTaskServiceServicer):
             open_only=request.open_only,
             page_size=request.page_size,
             page_token=request.page_token,
+            mine=request.mine,
         )
         return pb.ListHumanTasksResponse(tasks=map(task_message, tasks), next_page_token=token)
 
     async def GetHumanTask(self, request: pb.GetHumanTaskRequest, context: Context) -> pb.GetHumanTaskResponse:
-        """Reads one."""
-        return pb.GetHumanTaskResponse(task=task_message(await self._answering.get(request.task_id)))
+        """Reads one, with what happened to it."""
+        message = task_message(await self._answering.get(request.task_id))
+        for event in await self._answering.history(request.task_id):
+            message.events.add(
+                at=timestamp(event.at), kind=event.kind, by=event.by, channel=event.channel, text=event.text
+            )
+        return pb.GetHumanTaskResponse(task=message)
 
     async def AnswerHumanTask(self, request: pb.AnswerHumanTaskRequest, context: Context) -> pb.AnswerHumanTaskResponse:
         """Answers one."""
         given = Given(request.task_id, request.decision, request.user_id, request.comment, request.fields_json)
-        return pb.AnswerHumanTaskResponse(task=task_message(await self._answering.answer(given)))
+        return pb.AnswerHumanTaskResponse(task=task_message((await self._answering.answer(given)).task))
 
     async def ReassignHumanTask(
         self, request: pb.ReassignHumanTaskRequest, context: Context
     ) -> pb.ReassignHumanTaskResponse:
-        """Not there yet."""
-        await context.abort(grpc.StatusCode.UNIMPLEMENTED, "this release doesn't have ReassignHumanTask yet")
-        raise AssertionError("unreachable")
+        """Gives one to others."""
+        task = await self._answering.reassign(request.task_id, request.assignees, request.reason)
+        return pb.ReassignHumanTaskResponse(task=task_message(task))
 
     async def CommentHumanTask(
         self, request: pb.CommentHumanTaskRequest, context: Context
     ) -> pb.CommentHumanTaskResponse:
-        """Not there yet."""
-        await context.abort(grpc.StatusCode.UNIMPLEMENTED, "this release doesn't have CommentHumanTask yet")
-        raise AssertionError("unreachable")
+        """Adds a remark to one."""
+        task = await self._answering.comment(request.task_id, request.comment)
+        return pb.CommentHumanTaskResponse(task=task_message(task))
 
 
 def task_message(task: Task) -> pb.HumanTask:
@@ -72,7 +79,27 @@ def task_message(task: Task) -> pb.HumanTask:
         decision=row.decision or "",
         answered_by=row.answered_by,
         comment=row.comment,
+        workflow_id=task.workflow_id,
+        workflow_name=task.workflow_name,
+        channel=row.channel,
+        fields=[_field(field) for field in fields_of(row)],
+        fields_json=row.fields or "",
+        on_timeout=row.on_timeout,
+        answered_via=row.answered_via,
     )
     if row.answered_at is not None:
         message.answered_at.CopyFrom(timestamp(row.answered_at))
+    if row.deadline is not None:
+        message.deadline.CopyFrom(timestamp(row.deadline))
     return message
+
+
+def _field(field: TaskField) -> pb.TaskField:
+    return pb.TaskField(
+        name=field.name,
+        label=field.text,
+        type=field.type,
+        required=field.required,
+        options=field.options,
+        default_json=field.default,
+    )

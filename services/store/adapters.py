@@ -1,22 +1,33 @@
 """The store as activities see it: implements the protocols of `activities.ports`."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from activities.ports import Checkpoint, ChildExecution, Definition, Question, StoreUnavailableError
+from activities.ports import (
+    Asked,
+    Checkpoint,
+    ChildExecution,
+    Definition,
+    Happening,
+    Link,
+    Question,
+    StoreUnavailableError,
+)
 from orchestrator.errors import DefinitionError, Problem
 from orchestrator.items import ONE_EMPTY_ITEM, Items
 from orchestrator.model import NodeType
+from orchestrator.people import Answer
 from orchestrator.record import ExecutionRecord, NodeRecord
 from orchestrator.start import RunStart
 from services.errors import execution_not_found
-from services.store import checkpoints, executions, human_tasks, payloads, recording, transcripts, workflows
+from services.store import checkpoints, executions, payloads, recording, transcripts, workflows
 from services.store.definitions import Definitions
 from services.store.engine import Database
+from services.store.people import asking, links
 
 
 @asynccontextmanager
@@ -79,15 +90,63 @@ class StoredTranscripts:
 
 
 class StoredPeople:
-    """What people are asked."""
+    """What people are asked; `public_url` says where they reach this installation, empty for nowhere."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, public_url: Callable[[], str]) -> None:
         self._database = database
+        self._public_url = public_url
 
     async def ask(self, question: Question) -> None:
         """Puts a question before people, once."""
         async with outages_named():
-            await human_tasks.insert(self._database, question)
+            await asking.insert(self._database, question)
+
+    async def asked(self, task_ids: Sequence[str]) -> list[Asked]:
+        """The questions as they stand."""
+        async with outages_named():
+            return await asking.read(self._database, task_ids)
+
+    async def open_of(self, execution_id: str) -> list[Asked]:
+        """The questions of a run that are open."""
+        async with outages_named():
+            return await asking.open_of(self._database, execution_id)
+
+    async def requester(self, execution_id: str) -> str:
+        """Who started the run."""
+        async with outages_named():
+            return await asking.requester(self._database, execution_id)
+
+    async def link(self, task_id: str, recipient: str) -> Link | None:
+        """A new link for one person."""
+        url = self._public_url()
+        if not url:
+            return None
+        token, code = links.new_token()
+        async with outages_named():
+            await asking.link(self._database, token, code, task_id, recipient)
+        return Link(f"{url}/task/{token}", code)
+
+    async def delivered(self, task_id: str, delivery: str, happening: Happening) -> None:
+        """Notes where a question lies."""
+        async with outages_named():
+            await asking.delivered(self._database, task_id, delivery, happening)
+
+    async def happened(self, happenings: Sequence[Happening]) -> None:
+        """Writes down what happened."""
+        async with outages_named():
+            await asking.happened(self._database, happenings)
+
+    async def assign(
+        self, task_id: str, assignees: Sequence[str], deadline: datetime | None, happening: Happening
+    ) -> None:
+        """Gives a question to others."""
+        async with outages_named():
+            await asking.assign(self._database, task_id, assignees, deadline, happening)
+
+    async def end(self, task_id: str, status: str, answer: Answer | None, happenings: Sequence[Happening]) -> None:
+        """Writes down how a question ended."""
+        async with outages_named():
+            await asking.end(self._database, task_id, status, answer, happenings)
 
 
 class StoredExecutions:

@@ -1,24 +1,20 @@
-"""Keeps what people are asked, and what they answered."""
+"""Reads what people are asked, and writes what they answered."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Select, and_, select, tuple_, update
+from sqlalchemy import Row, Select, and_, func, or_, select, tuple_, update
+from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from activities.ports import Question
 from orchestrator.people import Answer
+from orchestrator.task_form import TaskOption, port_of
 from services.errors import NotFound
-from services.store.engine import Database
+from services.store.people.tables import TaskLinkRow
 from services.store.tables import ExecutionRow, HumanTaskRow
 
 _OPEN_RUN = ("RUNNING", "PAUSED")
-_INSERT = """
-INSERT INTO human_tasks (id, workspace, execution_id, node, title, message, subject, options, assignees)
-VALUES (%(id)s, %(workspace)s, %(execution_id)s, %(node)s, %(title)s, %(message)s, %(subject)s, %(options)s,
-  %(assignees)s)
-ON CONFLICT DO NOTHING"""
 
 
 @dataclass(frozen=True)
@@ -27,30 +23,33 @@ class Task:
 
     row: HumanTaskRow
     run_status: str
+    workflow_id: str = ""
+    workflow_name: str = ""
 
     @property
     def status(self) -> str:
-        """OPEN, ANSWERED or CANCELED."""
-        if self.row.decision is not None:
-            return "ANSWERED"
-        return "OPEN" if self.run_status in _OPEN_RUN else "CANCELED"
+        """OPEN, ANSWERED, CANCELED or EXPIRED."""
+        if self.row.status != "OPEN" or self.run_status in _OPEN_RUN:
+            return self.row.status
+        return "CANCELED"
+
+    @property
+    def options(self) -> tuple[TaskOption, ...]:
+        """The decisions there are."""
+        labels = self.row.labels or [""] * len(self.row.options)
+        pairs = zip(self.row.options, labels, strict=True)
+        return tuple(TaskOption(name, label, port_of(name)) for name, label in pairs)
 
 
-async def insert(database: Database, question: Question) -> None:
-    """Records a task, unless there is one of this id."""
-    values = {
-        "id": question.id,
-        "workspace": question.workspace,
-        "execution_id": question.execution_id,
-        "node": question.node,
-        "title": question.title,
-        "message": question.message,
-        "subject": question.subject or None,
-        "options": list(question.options),
-        "assignees": list(question.assignees),
-    }
-    async with database.driver() as connection:
-        await connection.execute(_INSERT, values)
+@dataclass(frozen=True)
+class Wanted:
+    """Which tasks a list has; `names` are those of who asks for their own."""
+
+    execution_id: str = ""
+    assignee: str = ""
+    open_only: bool = False
+    within: str | None = None
+    names: Collection[str] | None = None
 
 
 async def get(session: AsyncSession, task_id: str, within: str | None = None) -> Task:
@@ -61,49 +60,68 @@ async def get(session: AsyncSession, task_id: str, within: str | None = None) ->
     found = (await session.execute(wanted)).one_or_none()
     if found is None:
         raise NotFound("TASK_NOT_FOUND", f"there is no task {task_id[:64]!r}")
-    row, status = found
-    return Task(row, status)
+    return _task(found)
 
 
 async def listed(
-    session: AsyncSession,
-    *,
-    within: str | None = None,
-    execution_id: str,
-    assignee: str,
-    open_only: bool,
-    limit: int,
-    after: tuple[datetime, str] | None,
+    session: AsyncSession, wanted: Wanted, *, limit: int, after: tuple[datetime, str] | None
 ) -> Sequence[Task]:
     """Tasks, the latest first."""
-    wanted = _tasks().order_by(HumanTaskRow.created_at.desc(), HumanTaskRow.id.desc()).limit(limit)
-    if within is not None:
-        wanted = wanted.where(HumanTaskRow.workspace == within)
-    if execution_id:
-        wanted = wanted.where(HumanTaskRow.execution_id == execution_id)
-    if assignee:
-        wanted = wanted.where(HumanTaskRow.assignees.contains([assignee]))
-    if open_only:
-        wanted = wanted.where(and_(HumanTaskRow.decision.is_(None), ExecutionRow.status.in_(_OPEN_RUN)))
+    found = _tasks().order_by(HumanTaskRow.created_at.desc(), HumanTaskRow.id.desc()).limit(limit)
+    if wanted.execution_id:
+        found = found.where(HumanTaskRow.execution_id == wanted.execution_id)
+    if wanted.within is not None:
+        found = found.where(HumanTaskRow.workspace == wanted.within)
+    if wanted.assignee:
+        found = found.where(HumanTaskRow.assignees.contains([wanted.assignee]))
+    if wanted.names is not None:
+        own = HumanTaskRow.assignees.overlap(array(sorted(wanted.names) or [""]))
+        found = found.where(or_(own, func.cardinality(HumanTaskRow.assignees) == 0))
+    if wanted.open_only:
+        found = found.where(and_(HumanTaskRow.status == "OPEN", ExecutionRow.status.in_(_OPEN_RUN)))
     if after is not None:
-        wanted = wanted.where(tuple_(HumanTaskRow.created_at, HumanTaskRow.id) < after)
-    return [Task(row, status) for row, status in (await session.execute(wanted)).all()]
+        found = found.where(tuple_(HumanTaskRow.created_at, HumanTaskRow.id) < after)
+    return [_task(row) for row in (await session.execute(found)).all()]
 
 
 async def answer(session: AsyncSession, given: Answer) -> None:
-    """Writes an answer down, unless there is one."""
+    """Writes an answer down, unless the task has ended."""
     await session.execute(
         update(HumanTaskRow)
-        .where(HumanTaskRow.id == given.task_id, HumanTaskRow.decision.is_(None))
+        .where(HumanTaskRow.id == given.task_id, HumanTaskRow.status == "OPEN")
         .values(
+            status="ANSWERED",
             decision=given.decision,
             answered_by=given.by,
             answered_at=given.at,
             fields=given.fields or None,
             comment=given.comment,
+            answered_via=given.via,
         )
     )
 
 
-def _tasks() -> Select[HumanTaskRow, str]:
-    return select(HumanTaskRow, ExecutionRow.status).join(ExecutionRow, ExecutionRow.id == HumanTaskRow.execution_id)
+async def assign(session: AsyncSession, task_id: str, assignees: Sequence[str]) -> None:
+    """Gives an open task to others; the links of those who may not answer any more are dead."""
+    await session.execute(
+        update(HumanTaskRow)
+        .where(HumanTaskRow.id == task_id, HumanTaskRow.status == "OPEN")
+        .values(assignees=list(assignees))
+    )
+    others = func.lower(TaskLinkRow.recipient).not_in([name.strip().lower() for name in assignees])
+    await session.execute(
+        update(TaskLinkRow)
+        .where(TaskLinkRow.task_id == task_id, TaskLinkRow.revoked_at.is_(None), others)
+        .values(revoked_at=func.now())
+    )
+
+
+def _task(found: Row[HumanTaskRow, str, str | None, str]) -> Task:
+    row, status, workflow_id, workflow_name = found
+    return Task(row, status, workflow_id or "", workflow_name)
+
+
+def _tasks() -> Select[HumanTaskRow, str, str | None, str]:
+    return select(HumanTaskRow, ExecutionRow.status, ExecutionRow.workflow_id, ExecutionRow.workflow_name).join(
+        ExecutionRow, ExecutionRow.id == HumanTaskRow.execution_id
+    )

@@ -15,6 +15,7 @@ from sqlalchemy.pool import NullPool
 from services.store.engine import CONNECT_TIMEOUT, database_url
 from services.store.identity import tables as _identity_tables  # noqa: F401 - declares its tables
 from services.store.memory import tables as _memory_tables  # noqa: F401 - declares its tables
+from services.store.people import tables as _people_tables  # noqa: F401 - declares its tables
 from services.store.tables import Base
 from services.store.triggers import tables as _trigger_tables  # noqa: F401 - declares its tables
 

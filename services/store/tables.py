@@ -215,12 +215,24 @@ class ConversationRow(Base):
 
 
 class HumanTaskRow(Base):
-    """Something that a run asks people; `subject` is the JSON of what they decide about."""
+    """Something that a run asks people; `subject` is the JSON of what they decide about.
+
+    `form` is the JSON list of the fields to fill in, `labels` what people read for each option. `delivery` is the JSON
+    of where the task lies in its channel, by the credential `credential`. `required` people must agree.
+    """
 
     __tablename__ = "human_tasks"
     __table_args__ = (
         Index("ix_human_tasks_execution_id", "execution_id"),
         Index("ix_human_tasks_listed", "workspace", "created_at", "id"),
+        Index("ix_human_tasks_open", "created_at", "id", postgresql_where=text("status = 'OPEN'")),
+        Index(
+            "ix_human_tasks_assignees",
+            "assignees",
+            postgresql_using="gin",
+            postgresql_where=text("status = 'OPEN'"),
+        ),
+        CheckConstraint("status IN ('OPEN', 'ANSWERED', 'CANCELED', 'EXPIRED')", name="status"),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -238,6 +250,20 @@ class HumanTaskRow(Base):
     answered_at: Mapped[datetime | None]
     fields: Mapped[str | None]
     comment: Mapped[str] = mapped_column(server_default="")
+    status: Mapped[str] = mapped_column(server_default="OPEN")
+    channel: Mapped[str] = mapped_column(server_default="TOOL")
+    credential: Mapped[str] = mapped_column(server_default="")
+    labels: Mapped[list[str]] = mapped_column(server_default=text("'{}'"))
+    form: Mapped[str | None]
+    run_index: Mapped[int] = mapped_column(server_default="0")
+    item: Mapped[int] = mapped_column(server_default="0")
+    deadline: Mapped[datetime | None]
+    on_timeout: Mapped[str] = mapped_column(server_default="")
+    required: Mapped[int] = mapped_column(server_default="1")
+    requester: Mapped[str] = mapped_column(server_default="")
+    excluded: Mapped[list[str]] = mapped_column(server_default=text("'{}'"))
+    delivery: Mapped[str | None]
+    answered_via: Mapped[str] = mapped_column(server_default="")
 
 
 class CheckpointRow(Base):

@@ -11,7 +11,7 @@ from nodes.files.store import FileStore
 from orchestrator.calls import IncomingCall
 from orchestrator.errors import Problem
 from orchestrator.model import Workflow
-from orchestrator.people import Answer
+from orchestrator.people import Answer, Reassignment, Taken
 from orchestrator.start import RunStart
 from services.store.definitions import Definitions
 from services.store.engine import Database
@@ -35,8 +35,11 @@ class Runs(Protocol):
     async def resume(self, execution_id: str) -> None:
         """Has a paused run go on."""
 
-    async def answer(self, execution_id: str, answer: Answer) -> None:
-        """Gives the run what a person answered; AnswerRefusedError if it doesn't wait for that."""
+    async def answer(self, execution_id: str, answer: Answer) -> Taken:
+        """Gives the run what a person answered; AnswerRefusedError if it doesn't take that."""
+
+    async def reassign(self, execution_id: str, change: Reassignment) -> int:
+        """Has others answer a task of the run, the how manyth time; AnswerRefusedError if it doesn't wait for it."""
 
     async def call(self, execution_id: str, call: IncomingCall) -> None:
         """Gives the run the call that a node of it waits for; CallRefusedError if none does."""

@@ -2,15 +2,18 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from activities.ports import (
+    Asked,
     Checkpoint,
     ChildExecution,
     Definition,
     Definitions,
     Executions,
+    Happening,
+    Link,
     Payloads,
     People,
     Question,
@@ -18,6 +21,7 @@ from activities.ports import (
     Transcripts,
 )
 from orchestrator.items import Items
+from orchestrator.people import Answer
 from orchestrator.record import ExecutionRecord, NodeRecord, NodeStatus
 
 
@@ -150,6 +154,45 @@ class MemoryPeople(People):
 
     def __init__(self) -> None:
         self.questions: dict[str, Question] = {}
+        self.deliveries: dict[str, str] = {}
+        self.happenings: dict[tuple[str, str], Happening] = {}
+        self.ended: dict[str, tuple[str, Answer | None]] = {}
 
     async def ask(self, question: Question) -> None:
         self.questions.setdefault(question.id, question)
+
+    async def asked(self, task_ids: Sequence[str]) -> list[Asked]:
+        known = [self.questions[task_id] for task_id in task_ids if task_id in self.questions]
+        return [Asked(one, self.deliveries.get(one.id, ""), one.id not in self.ended) for one in known]
+
+    async def open_of(self, execution_id: str) -> list[Asked]:
+        own = [one.id for one in self.questions.values() if one.execution_id == execution_id]
+        return await self.asked([task_id for task_id in own if task_id not in self.ended])
+
+    async def requester(self, execution_id: str) -> str:
+        return ""
+
+    async def link(self, task_id: str, recipient: str) -> Link | None:
+        return None
+
+    async def delivered(self, task_id: str, delivery: str, happening: Happening) -> None:
+        self.deliveries[task_id] = delivery
+        await self.happened([happening])
+
+    async def happened(self, happenings: Sequence[Happening]) -> None:
+        for one in happenings:
+            self.happenings.setdefault((one.task_id, one.key), one)
+
+    async def assign(
+        self, task_id: str, assignees: Sequence[str], deadline: datetime | None, happening: Happening
+    ) -> None:
+        self.questions[task_id] = replace(self.questions[task_id], assignees=tuple(assignees), deadline=deadline)
+        await self.happened([happening])
+
+    async def end(self, task_id: str, status: str, answer: Answer | None, happenings: Sequence[Happening]) -> None:
+        self.ended.setdefault(task_id, (status, answer))
+        await self.happened(happenings)
+
+    def kinds(self, task_id: str) -> list[str]:
+        """What happened to a task, in order."""
+        return [one.kind for (owner, _), one in self.happenings.items() if owner == task_id]

@@ -1,0 +1,1 @@
+"""Asks people, reminds them, and writes down what they decided."""
