@@ -121,7 +121,9 @@ class Runs:
 
     async def answer(self, execution_id: str, answer: Answer) -> Taken:
         """Gives a run what a person answered; AnswerRefusedError if it doesn't take that."""
-        taken: Taken = await self._update(self._handle(execution_id).execute_update(OrchestratorWorkflow.answer, answer))
+        taken: Taken = await self._update(
+            self._handle(execution_id).execute_update(OrchestratorWorkflow.answer, answer)
+        )
         return taken
 
     async def reassign(self, execution_id: str, change: Reassignment) -> int:

@@ -128,7 +128,9 @@ class Answering:
             raise closed(task)
         names = tuple(dict.fromkeys(name.strip() for name in assignees if name.strip()))
         if not names or len(names) > MOST_ASSIGNEES or any(len(name) > 320 for name in names):
-            raise invalid("BAD_ASSIGNEES", f"name between one and {MOST_ASSIGNEES} people who are to answer", "assignees")
+            raise invalid(
+                "BAD_ASSIGNEES", f"name between one and {MOST_ASSIGNEES} people who are to answer", "assignees"
+            )
         by = actor()
         try:
             moves = await self._backend.runs.reassign(
@@ -142,8 +144,13 @@ class Answering:
         async with self._backend.database.transaction() as session:
             await human_tasks.assign(session, task_id, names)
             await events.add(session, told)
-            before, after = {"assignees": task.row.assignees}, {"assignees": list(names), "reason": reason[:MAX_COMMENT]}
-            audit(session, current_caller(), "task.reassign", "task", task_id, before, after, workspace=task.row.workspace)
+            before, after = (
+                {"assignees": task.row.assignees},
+                {"assignees": list(names), "reason": reason[:MAX_COMMENT]},
+            )
+            audit(
+                session, current_caller(), "task.reassign", "task", task_id, before, after, workspace=task.row.workspace
+            )
         return await self._again(task)
 
     async def comment(self, task_id: str, comment: str) -> Task:

@@ -7,11 +7,13 @@ needs a new revision.
 import asyncio
 import sys
 from pathlib import Path
+from typing import Any
 
 from temporalio.client import WorkflowHandle
 
 from orchestrator.calls import IncomingCall
 from orchestrator.messages import REVISION
+from orchestrator.people import Answer
 from temporal.client import Runs, connect
 from temporal.dev_server import DevServer
 from tests.agents.scripted import ScriptedModel
@@ -95,6 +97,47 @@ async def _agent(engine: Engine) -> WorkflowHandle:
     return await engine.start(workflow("agent", nodes, "Start -> Agent", "Agent -ai_tool-> Lookup"), {"message": "x"})
 
 
+async def _asked(engine: Engine) -> dict[str, WorkflowHandle]:
+    """Runs that ask people: answered, late, reminded and passed on, canceled, and going on in a new run."""
+
+    def asking(name: str, **parameters: Any) -> dict[str, Any]:
+        ask = node("Ask", "HUMAN_IN_THE_LOOP_NODE", "APP", {"message": "{{ $json.n }}?", **parameters})
+        return workflow(name, [trigger(), ask, sets("After", done=True)], "Start -> Ask", "Ask.approved -> After")
+
+    items = [{"n": i} for i in range(12)]
+    answered = await engine.start(asking("ask_answered", approvals_required=2), items[:2])
+    late = await engine.start(asking("ask_late", timeout="1s", on_timeout="timeout_output"), items[:1])
+    passed_on = await engine.start(
+        asking("ask_passed_on", assignees="ann", timeout="2s", reminders=["500ms"], escalate_to="boss"), items[:1]
+    )
+    canceled = await engine.start(asking("ask_canceled"), items[:1])
+    await asyncio.sleep(3)
+    await _answer(engine, passed_on, "approved", "boss")
+    continued = await engine.start(asking("ask_continued"), items)
+    first_run = (await continued.describe()).run_id
+    await asyncio.sleep(1)
+    await _answer(engine, answered, "approved", "ann", "bob")
+    await engine.client.get_workflow_handle(canceled.id).cancel()
+    await _answer(engine, continued, "approved", "ann")
+    await engine.failure(continued)
+    return {
+        "ask_answered": answered,
+        "ask_late": late,
+        "ask_passed_on": passed_on,
+        "ask_canceled": canceled,
+        "ask_continued": engine.client.get_workflow_handle(continued.id, run_id=first_run),
+    }
+
+
+async def _answer(engine: Engine, handle: WorkflowHandle, decision: str, *people: str) -> None:
+    """Each of the people answers each of the run's tasks."""
+    for task in [one.id for one in engine.people.questions.values() if one.execution_id == handle.id]:
+        for person in people:
+            await Runs(engine.client).answer(handle.id, Answer(task, decision, person))
+            # As people do: one after the other has been taken note of.
+            await asyncio.sleep(0.3)
+
+
 async def record(names: list[str]) -> None:
     """Runs what isn't recorded yet and keeps its history."""
     server = DevServer(dynamic_config=SHORT_HISTORIES)
@@ -107,9 +150,10 @@ async def record(names: list[str]) -> None:
             handles["continued"] = await _continued(running)
             handles["store_away"] = await _store_away(running)
             handles["agent"] = await _agent(running)
+            handles |= await _asked(running)
             for name, handle in handles.items():
                 file = FOLDER / str(REVISION) / f"{name}.json"
-                if name != "continued":
+                if not name.endswith("continued"):
                     await running.failure(handle)
                 if not file.exists() and (not names or name in names):
                     file.parent.mkdir(exist_ok=True)

@@ -33,7 +33,9 @@ def upgrade() -> None:
     op.add_column("human_tasks", sa.Column("status", sa.Text(), server_default="OPEN", nullable=False))
     op.add_column("human_tasks", sa.Column("channel", sa.Text(), server_default="TOOL", nullable=False))
     for name in ("labels", "excluded"):
-        texts: sa.Column[list[str]] = sa.Column(name, postgresql.ARRAY(sa.Text()), server_default=sa.text("'{}'"), nullable=False)
+        texts: sa.Column[list[str]] = sa.Column(
+            name, postgresql.ARRAY(sa.Text()), server_default=sa.text("'{}'"), nullable=False
+        )
         op.add_column("human_tasks", texts)
     for name, default in (("run_index", "0"), ("item", "0"), ("required", "1")):
         op.add_column("human_tasks", sa.Column(name, sa.Integer(), server_default=default, nullable=False))
