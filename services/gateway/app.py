@@ -11,12 +11,16 @@ from services.gateway import (
     docs,
     forms,
     health,
+    hooks_discord,
+    hooks_slack,
+    hooks_telegram,
     oauth,
     openapi,
     rest,
     resuming,
     session,
     styles,
+    tasks,
     webhooks,
 )
 from services.gateway.access_log import AccessLog
@@ -59,6 +63,10 @@ def make_app(site: Site) -> Starlette:
         *webhooks.routes(site),
         *forms.routes(site),
         *chats.routes(site),
+        *tasks.routes(site),
+        *hooks_slack.routes(site),
+        *hooks_discord.routes(site),
+        *hooks_telegram.routes(site),
         *rest.routes(site),
         *connect.routes(site),
     ]

@@ -1,0 +1,116 @@
+"""What the callbacks of all chat services have in common: bounded bodies, and the credential that proves them."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import structlog
+from sqlalchemy import select
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from nodes.credentials.credential import Credential, CredentialType
+from nodes.errors import NodeError
+from orchestrator import exact_json
+from services.gateway.pressing import Sender
+from services.gateway.site import Site
+from services.rpc.errors import Code, describe
+from services.store.tables import IntegrationRow
+
+MAX_BODY = 1024 * 1024
+# Seconds by which a signed time may be off.
+TOLERANCE = 300
+MOST_CREDENTIALS = 500
+Clock = Callable[[], float]
+Handler = Callable[[Request], Awaitable[Response]]
+_log = structlog.get_logger(__name__)
+
+
+class BadCallback(ValueError):
+    """A callback that is proven, but makes no sense."""
+
+
+async def read_body(request: Request) -> bytes | None:
+    """The bytes as they came; None if there are too many."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY:
+            return None
+    return bytes(body)
+
+
+async def sender_of(
+    site: Site, kind: CredentialType, credential_id: str, proves: Callable[[Credential], bool]
+) -> Sender | None:
+    """The stored credential by which a callback is proven: the one that its address names, or any of the kind."""
+    wanted = select(IntegrationRow.workspace, IntegrationRow.id).where(IntegrationRow.type == kind.name)
+    if credential_id:
+        wanted = wanted.where(IntegrationRow.id == credential_id)
+    async with site.backend.database.reading() as session:
+        found = (await session.execute(wanted.order_by(IntegrationRow.id).limit(MOST_CREDENTIALS))).all()
+    for workspace, row_id in found:
+        try:
+            credential = await site.backend.integrations.open(workspace, row_id, (kind,))
+        except NodeError as error:
+            _log.warning("a credential can't be opened for a callback", credential_id=row_id, reason=error.message)
+            continue
+        if proves(credential):
+            return Sender(workspace, credential)
+    return None
+
+
+def is_fresh(timestamp: str, now: float) -> bool:
+    """Whether a time, in seconds as a text, is about now."""
+    if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= 15):
+        return False
+    return abs(now - int(timestamp)) <= TOLERANCE
+
+
+def object_of(text: str | bytes) -> dict[str, Any]:
+    """A JSON object; BadCallback if it is none."""
+    try:
+        found = exact_json.loads(text)
+    except exact_json.NotJson:
+        raise BadCallback("the body is no JSON") from None
+    if not isinstance(found, dict):
+        raise BadCallback("the body is no object")
+    return found
+
+
+def part(value: Any, *path: str | int) -> Any:
+    """What lies at a path of what a service sent; None if it isn't there."""
+    for step in path:
+        if isinstance(step, str) and isinstance(value, dict):
+            value = value.get(step)
+        elif isinstance(step, int) and isinstance(value, list) and step < len(value):
+            value = value[step]
+        else:
+            return None
+    return value
+
+
+def address_of(request: Request) -> str:
+    """Where a callback comes from."""
+    return request.client.host if request.client else ""
+
+
+def refused() -> PlainTextResponse:
+    """The answer to a callback that nothing proves."""
+    return PlainTextResponse("this callback isn't signed as it should be\n", 401)
+
+
+def guarded(handler: Handler) -> Handler:
+    """A handler whose foreseen failures have answers: 400 for nonsense, 503 while a server is away."""
+
+    async def handle(request: Request) -> Response:
+        try:
+            return await handler(request)
+        except BadCallback as error:
+            return PlainTextResponse(f"{error}\n", 400)
+        except Exception as error:
+            if describe(error)[0] is not Code.UNAVAILABLE:
+                raise
+            _log.warning("a callback must be repeated", path=request.url.path, cause=type(error).__name__)
+            return PlainTextResponse("try again later\n", 503, {"retry-after": "5"})
+
+    return handle

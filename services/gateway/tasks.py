@@ -1,0 +1,191 @@
+"""The page on which outsiders answer a task: opening it decides nothing, and it works without JavaScript."""
+
+import secrets
+from typing import Any
+from urllib.parse import urlsplit
+
+from starlette.datastructures import FormData
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from nodes.human import typed
+from orchestrator import exact_json
+from orchestrator.task_form import REJECTED, find_option, problems
+from services.errors import ServiceError
+from services.gateway.callbacks import address_of, guarded
+from services.gateway.pages import page
+from services.gateway.site import Site
+from services.identity.signing import Signer
+from services.store.people import links
+from services.store.people.asking import fields_of
+from services.usecases.answering import Given, closed
+from services.usecases.task_links import Opened, TaskLinks
+
+COOKIE = "task_page"
+MAX_FORM_PARTS = 200
+MAX_PART = 256 * 1024
+_HEADERS = {
+    "content-security-policy": "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+    "x-robots-tag": "noindex, nofollow",
+}
+
+
+def routes(site: Site) -> list[BaseRoute]:
+    """`/task/{token}`."""
+    pages = _Pages(site)
+    return [
+        Route("/task/{token}", guarded(pages.show), methods=["GET"]),
+        Route("/task/{token}", guarded(pages.take), methods=["POST"]),
+    ]
+
+
+class _Pages:
+    """What the address of a link answers."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._links = TaskLinks(site.backend)
+        self._signer = Signer(site.keys, "task pages") if site.keys else None
+
+    async def show(self, request: Request) -> Response:
+        """The task and its form; nothing changes, however often it is opened and by whom."""
+        token = request.path_params["token"]
+        opened = await self._links.open(token)
+        if opened is None:
+            return _nothing(request)
+        if self._signer is None:
+            return _message(
+                request, opened, "This installation can't take answers by links: it has no SECRET_KEY.", 503
+            )
+        if opened.task.status != "OPEN":
+            return _message(request, opened, _ended(opened), 200)
+        return self._form(request, opened, token)
+
+    async def take(self, request: Request) -> Response:
+        """An answer that a person sends from the page."""
+        token = request.path_params["token"]
+        opened = await self._links.open(token)
+        if opened is None:
+            return _nothing(request)
+        async with request.form(max_files=0, max_fields=MAX_FORM_PARTS, max_part_size=MAX_PART) as form:
+            return await self._taken(request, opened, token, form)
+
+    async def _taken(self, request: Request, opened: Opened, token: str, form: FormData) -> Response:
+        if not self._is_ours(request, token, str(form.get("csrf", ""))):
+            text = "This answer didn't come from the page itself. Open the link again, and answer there."
+            return _message(request, opened, text, 403)
+        if opened.task.status != "OPEN":
+            return _message(request, opened, _ended(opened), 409)
+        option = find_option(opened.task.options, str(form.get("decision", "")))
+        if option is None:
+            return self._form(request, opened, token, form, {"decision": "Choose one of the answers."}, 422)
+        fields = fields_of(opened.task.row)
+        filled = {
+            field.name: value
+            for field in fields
+            if (value := typed.value(field, [str(text) for text in form.getlist(f"f_{field.name}")])) is not None
+        }
+        wrong = dict(problems(fields, filled, complete=option.port != REJECTED))
+        if wrong:
+            return self._form(request, opened, token, form, wrong, 422)
+        try:
+            if not opened.signed_in:
+                await self._links.confirm(opened, token, str(form.get("code", "")))
+            given = Given(
+                opened.task.row.id,
+                option.name,
+                comment=str(form.get("comment", "")).strip(),
+                fields_json=exact_json.dumps(filled) if filled else "",
+            )
+            answered = await self._links.answer(opened, token, given, address_of(request))
+        except ServiceError as error:
+            if error.code in ("WRONG_CODE", "BAD_FIELDS", "BAD_COMMENT"):
+                where = {"WRONG_CODE": "code", "BAD_COMMENT": "comment"}.get(error.code, "decision")
+                return self._form(request, opened, token, form, {where: _sentence(error.message)}, 422)
+            return _message(request, opened, _sentence(error.message), 409)
+        taken = answered.taken
+        text = f"Thank you. Your answer was taken: {option.text}."
+        if not taken.decision:
+            text = f"Thank you. {taken.agreed} of {taken.required} people have agreed."
+        return _message(request, opened, text, 200)
+
+    def _form(
+        self,
+        request: Request,
+        opened: Opened,
+        token: str,
+        form: FormData | None = None,
+        wrong: dict[str, str] | None = None,
+        status: int = 200,
+    ) -> Response:
+        assert self._signer
+        cookie = request.cookies.get(COOKIE, "") or secrets.token_urlsafe(24)
+        response = page(
+            request,
+            "task.html",
+            status=status,
+            headers=_HEADERS,
+            task=opened.task.row,
+            recipient=opened.link.recipient,
+            options=opened.task.options,
+            fields=[_shown(field, form) for field in fields_of(opened.task.row)],
+            subject=_subject(opened),
+            comment=str(form.get("comment", "")) if form else "",
+            csrf=self._signer.sign(cookie, links.hashed(token)),
+            asks_code=not opened.signed_in,
+            wrong=wrong or {},
+        )
+        secure = self._site.public_url.startswith("https:")
+        response.set_cookie(COOKIE, cookie, path="/task/", httponly=True, samesite="strict", secure=secure)
+        return response
+
+    def _is_ours(self, request: Request, token: str, csrf: str) -> bool:
+        """Whether a browser sends it from our page, in which it was given the cookie and the token."""
+        cookie = request.cookies.get(COOKIE, "")
+        if self._signer is None or not cookie or not self._signer.valid(csrf, cookie, links.hashed(token)):
+            return False
+        origin = request.headers.get("origin")
+        own = {urlsplit(self._site.public_url).netloc, request.headers.get("host", "")}
+        if origin is not None and urlsplit(origin).netloc not in own:
+            return False
+        return request.headers.get("sec-fetch-site", "same-origin") in ("same-origin", "none")
+
+
+def _nothing(request: Request) -> Response:
+    return page(request, "task_message.html", status=404, headers=_HEADERS, title="", text="There is nothing here.")
+
+
+def _message(request: Request, opened: Opened, text: str, status: int) -> Response:
+    return page(request, "task_message.html", status=status, headers=_HEADERS, title=opened.task.row.title, text=text)
+
+
+def _ended(opened: Opened) -> str:
+    return f"There is nothing to decide any more: {closed(opened.task).message}."
+
+
+def _sentence(message: str) -> str:
+    return f"{message[:1].upper()}{message[1:]}."
+
+
+def _subject(opened: Opened) -> list[tuple[str, str]]:
+    """What is decided about, as lines to read."""
+    found = exact_json.loads(opened.task.row.subject or "{}")
+    if not isinstance(found, dict):
+        return []
+    shown = [(name, value if isinstance(value, str) else exact_json.dumps(value)) for name, value in found.items()]
+    return [(name, text[:2000]) for name, text in shown[:50]]
+
+
+def _shown(field: Any, form: FormData | None) -> dict[str, Any]:
+    """A field with what it holds now: what was sent, or what it begins with."""
+    default = exact_json.loads(field.default) if field.default else None
+    given = default if isinstance(default, list) else [] if default is None else [default]
+    texts = [str(one).lower() if isinstance(one, bool) else str(one) for one in given]
+    if form is not None:
+        texts = [str(text) for text in form.getlist(f"f_{field.name}")]
+    return {"spec": field, "texts": texts, "text": texts[-1] if texts else ""}
