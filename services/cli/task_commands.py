@@ -16,13 +16,14 @@ TaskId = Annotated[str, typer.Argument(metavar="TASK", help="The task's id.")]
 def list_tasks(
     execution: Annotated[str, typer.Option(help="Only tasks of the run with this id.")] = "",
     assignee: Annotated[str, typer.Option(help="Only tasks that name this person.")] = "",
+    mine: Annotated[bool, typer.Option("--mine", help="Only tasks that you may answer.")] = False,
     everything: Annotated[bool, typer.Option("--all", help="Answered ones, too.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """List tasks, the latest first."""
     from services.cli import tasks
 
-    perform(tasks.list_all(execution, assignee, everything, as_json), as_json=as_json)
+    perform(tasks.list_all(execution, assignee, mine, everything, as_json), as_json=as_json)
 
 
 @app.command("show")
@@ -33,10 +34,35 @@ def show_task(task: TaskId, as_json: AsJson = False) -> None:
     perform(tasks.show(task, as_json), as_json=as_json)
 
 
+@app.command("reassign")
+def reassign_task(
+    task: TaskId,
+    assignees: Annotated[list[str], typer.Argument(metavar="PERSON…", help="Who is to answer instead.")],
+    reason: Annotated[str, typer.Option(help="What they are told.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Give a task to other people, and tell them."""
+    from services.cli import tasks
+
+    perform(tasks.reassign(task, assignees, reason, as_json), as_json=as_json)
+
+
+@app.command("comment")
+def comment_task(
+    task: TaskId,
+    comment: Annotated[str, typer.Argument(help="What all who see the task can read.")],
+    as_json: AsJson = False,
+) -> None:
+    """Add a remark to a task."""
+    from services.cli import tasks
+
+    perform(tasks.comment(task, comment, as_json), as_json=as_json)
+
+
 @app.command("answer")
 def answer_task(
     task: TaskId,
-    decision: Annotated[str, typer.Argument(help="One of the task's options, such as approved.")],
+    decision: Annotated[str, typer.Argument(help="One of the task's options, such as approved; `approve` does, too.")],
     user: Annotated[str, typer.Option(help="Who answers.")] = "",
     comment: Annotated[str, typer.Option(help="What the run is told with it.")] = "",
     fields: Annotated[

@@ -12,10 +12,10 @@ from services.cli.server import TIMEOUT, address, connected_to_human_tasks
 _PAGE = 1000
 
 
-async def list_all(execution_id: str, assignee: str, everything: bool, as_json: bool) -> Exit:
+async def list_all(execution_id: str, assignee: str, mine: bool, everything: bool, as_json: bool) -> Exit:
     """List tasks."""
     request = wire.ListHumanTasksRequest(
-        execution_id=execution_id, assignee=assignee, open_only=not everything, page_size=_PAGE
+        execution_id=execution_id, assignee=assignee, mine=mine, open_only=not everything, page_size=_PAGE
     )
     async with connected_to_human_tasks(address()) as stub:
         found = list((await stub.ListHumanTasks(request, timeout=TIMEOUT)).tasks)
@@ -50,6 +50,24 @@ async def answer(task_id: str, decision: str, user: str, comment: str, given: st
     return Exit.OK
 
 
+async def reassign(task_id: str, assignees: list[str], reason: str, as_json: bool) -> Exit:
+    """Give one to others."""
+    request = wire.ReassignHumanTaskRequest(task_id=task_id, assignees=assignees, reason=reason)
+    async with connected_to_human_tasks(address()) as stub:
+        task = (await stub.ReassignHumanTask(request, timeout=TIMEOUT)).task
+    _print(task, as_json)
+    return Exit.OK
+
+
+async def comment(task_id: str, text: str, as_json: bool) -> Exit:
+    """Add a remark to one."""
+    request = wire.CommentHumanTaskRequest(task_id=task_id, comment=text)
+    async with connected_to_human_tasks(address()) as stub:
+        task = (await stub.CommentHumanTask(request, timeout=TIMEOUT)).task
+    _print(task, as_json)
+    return Exit.OK
+
+
 def _print(task: wire.HumanTask, as_json: bool) -> None:
     if as_json:
         print_json(_object(task))
@@ -61,8 +79,11 @@ def _print(task: wire.HumanTask, as_json: bool) -> None:
             ("asks", task.title),
             ("execution", task.execution_id),
             ("node", task.node),
+            ("channel", task.channel),
             ("options", ", ".join(task.options)),
+            ("fields", ", ".join(field.name + ("*" if field.required else "") for field in task.fields)),
             ("assignees", ", ".join(task.assignees)),
+            ("deadline", local_time(task.deadline) if task.HasField("deadline") else ""),
             ("decision", task.decision),
             ("by", task.answered_by),
             ("comment", task.comment),
@@ -72,6 +93,9 @@ def _print(task: wire.HumanTask, as_json: bool) -> None:
         print(task.message)
     if task.subject_json:
         print(pretty(exact_json.loads(task.subject_json)))
+    if task.events:
+        rows = [(local_time(one.at), one.kind, one.by, one.channel, one.text) for one in task.events]
+        table(("AT", "WHAT", "BY", "CHANNEL", "TEXT"), rows)
 
 
 def _status(task: wire.HumanTask) -> str:

@@ -54,6 +54,25 @@ async def answer(engine: Engine, handle: WorkflowHandle[Any, Any], answer: Answe
                 await asyncio.sleep(0.05)
 
 
+async def reassign(engine: Engine, handle: WorkflowHandle[Any, Any], change: Reassignment) -> None:
+    async with asyncio.timeout(20):
+        while True:
+            try:
+                await Runs(engine.client).reassign(handle.id, change)
+            except AnswerRefusedError:
+                await asyncio.sleep(0.05)
+            else:
+                return
+
+
+async def happened(engine: Engine, task: str, kind: str) -> None:
+    async with asyncio.timeout(30):
+        while True:
+            if kind in engine.people.kinds(task):
+                return
+            await asyncio.sleep(0.02)
+
+
 @pytest.mark.parametrize(("decision", "port"), [("approved", "Approved"), ("reject", "Rejected"), ("yes", "Approved")])
 async def test_an_answer_leaves_by_its_port(people: Engine, decision: str, port: str) -> None:
     handle = await people.start(asking(), {"id": 7})
@@ -99,11 +118,10 @@ async def test_bad_answers_are_refused_with_the_reason(people: Engine, changes: 
     handle = await people.start(asking(assignees=["Ann"], fields=fields), {"id": 1})
     (task,) = await task_ids(people, handle)
     good = {"task_id": task, "decision": "approved", "by": "ann", "fields": '{"amount": 90}'}
+    # Once it may be reassigned, the run waits.
+    await reassign(people, handle, Reassignment(task, ("Ann",)))
     with pytest.raises(AnswerRefusedError) as refused:
-        if code == "NOT_WAITING":
-            await Runs(people.client).answer(handle.id, Answer(**{**good, **changes}))
-        else:
-            await answer(people, handle, Answer(**{**good, **changes}))
+        await Runs(people.client).answer(handle.id, Answer(**{**good, **changes}))
     assert refused.value.code == code
     await answer(people, handle, Answer(**good))
     result = await people.result(handle)
@@ -148,7 +166,7 @@ async def test_at_the_deadline(people: Engine, parameters: Json, port: str, deci
     assert human["answered_by"] is None
     (task,) = [one for one in people.people.questions.values() if one.execution_id == handle.id]
     assert people.people.ended[task.id][0] == "EXPIRED"
-    with pytest.raises(Exception, match="completed|not running|answered"):
+    with pytest.raises(Exception, match="not running"):
         await Runs(people.client).answer(handle.id, Answer(task.id, "approved"))
 
 
@@ -172,9 +190,7 @@ async def test_reminders_then_escalation(people: Engine) -> None:
         asking(assignees=["ann"], timeout="2s", reminders=["500ms", "1s"], escalate_to=["boss"]), {"id": 1}
     )
     (task,) = await task_ids(people, handle)
-    async with asyncio.timeout(30):
-        while "escalated" not in people.people.kinds(task):
-            await asyncio.sleep(0.05)
+    await happened(people, task, "escalated")
     assert people.people.kinds(task).count("reminded") in (1, 2)
     with pytest.raises(AnswerRefusedError, match="may not answer"):
         await answer(people, handle, Answer(task, "approved", "ann"))
@@ -223,9 +239,7 @@ async def test_a_task_is_handed_on(people: Engine) -> None:
     assert await Runs(people.client).reassign(handle.id, Reassignment(task, ("bob",), "ann", "on leave")) == 1
     with pytest.raises(AnswerRefusedError, match="may not answer"):
         await answer(people, handle, Answer(task, "approved", "ann"))
-    async with asyncio.timeout(20):
-        while "reassigned" not in people.people.kinds(task):
-            await asyncio.sleep(0.02)
+    await happened(people, task, "reassigned")
     await answer(people, handle, Answer(task, "approved", "bob"))
     await people.result(handle)
     assert people.people.questions[task].assignees == ("bob",)
