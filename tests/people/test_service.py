@@ -12,7 +12,7 @@ from workflow_engine.v1 import human_task_pb2 as tasks
 from services.store.engine import Database
 from tests.people.conftest import Installation, asking
 
-EXAMPLES = Path("/work/shared/examples")
+ORDERS = Path(__file__).with_name("orders.json")
 
 
 async def answer(installation: Installation, task_id: str, decision: str = "approved", **more: Any) -> tasks.HumanTask:
@@ -141,7 +141,7 @@ async def test_deeds_are_in_the_audit_log(installation: Installation) -> None:
 
 async def test_orders_as_written(installation: Installation) -> None:
     """The example of an order pipeline with a person in it, and a stock service that refuses one order."""
-    definition = json.loads((EXAMPLES / "orders.json").read_text())
+    definition = json.loads(ORDERS.read_text())
     definition["settings"] = {"variables": {"stock_url": installation.chat.url}}
     orders = [{"id": "A", "total": 10}, {"id": "B", "total": 5000}, {"id": "C", "total": 20}]
     from google.protobuf.json_format import ParseDict
