@@ -1,6 +1,8 @@
 """A run that waits for a person outlives every process, and holds up nobody."""
 
+import asyncio
 import json
+from asyncio.subprocess import PIPE, STDOUT
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from workflow_engine.v1.workflow_service_pb2_grpc import WorkflowServiceStub
 from services import wiring
 from services.stack import Ports, Stack
 from services.store.ids import new_id
+from temporal.dev_server import DevServer, find_binary
 from tests.graphs import javascript, trigger, workflow
 from tests.people.conftest import Installation, asking
 from tests.people.test_service import answer
@@ -94,3 +97,29 @@ async def test_the_example(
         task = await installation.task(run)
         await answer(installation, task.task_id, decision, user_id="lea", fields_json=fields)
     assert await installation.end(run) == result
+
+
+@pytest.mark.parametrize("way", ["update", "signal"])
+async def test_by_temporals_own_command(installation: Installation, temporal_server: DevServer, way: str) -> None:
+    """As the documentation writes it."""
+    run = await installation.start(asking("APP", assignees=["ann"]), {"id": 1})
+    task = await installation.task(run)
+
+    binary = find_binary()
+    assert binary
+
+    async def temporal(user: str) -> tuple[int, str]:
+        given = json.dumps({"task_id": task.task_id, "decision": "approved", "by": user})
+        verb = ["update", "execute"] if way == "update" else ["signal"]
+        command = ["workflow", *verb, "--workflow-id", run, "--name", "answer", "--input", given]
+        started = await asyncio.create_subprocess_exec(
+            binary, *command, "--address", temporal_server.address, stdout=PIPE, stderr=STDOUT
+        )
+        output, _ = await started.communicate()
+        return started.returncode or 0, output.decode()
+
+    status, said = await temporal("eve")
+    assert ("may not answer" in said, status != 0) == ((True, True) if way == "update" else (False, False)), said
+    status, said = await temporal("ann")
+    assert status == 0, said
+    assert (await installation.human(run))["answered_by"] == "ann"
