@@ -6,7 +6,7 @@ from typing import Literal
 
 from orchestrator import exact_json
 from orchestrator.items import Items
-from orchestrator.task_form import APPROVED, REJECTED, TaskField, TaskOption, find_option, problems
+from orchestrator.task_form import APPROVED, REJECTED, TaskField, TaskOption, find_option, port_of, problems
 
 MAX_COMMENT = 4000
 MAX_FIELDS = 256 * 1024
@@ -131,6 +131,8 @@ def check(desk: Desk, answer: Answer) -> None:
     filled = read_fields(answer.fields)
     task = desk.tasks.get(answer.task_id)
     if task is None:
+        if port_of(answer.decision) not in (APPROVED, REJECTED):
+            raise RefusedAnswerError("BAD_DECISION", f"{answer.decision[:60]!r} is none of: {APPROVED}, {REJECTED}")
         check_person(answer, desk.assigned.get(answer.task_id, ()), ())
         return
     option = find_option(task.options, answer.decision)
@@ -175,8 +177,9 @@ def take(desk: Desk, answer: Answer) -> Taken:
     """Takes an answer that was checked; once enough people agree, or one rejects, the task is decided."""
     task = desk.tasks.get(answer.task_id)
     if task is None:
-        desk.answers[answer.task_id] = answer
-        return Taken(answer.decision)
+        # An agent knows but two decisions.
+        desk.answers[answer.task_id] = replace(answer, decision=port_of(answer.decision))
+        return Taken(port_of(answer.decision))
     option = find_option(task.options, answer.decision)
     assert option is not None, "it was checked"
     answer = replace(answer, decision=option.name)

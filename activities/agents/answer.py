@@ -7,6 +7,7 @@ from typing import Any
 from activities.agents.scene import Scene
 from activities.agents.transcript import Answered, offered
 from activities.invoke import Call, crashes_named
+from activities.people.settling import answered
 from nodes.ai_agent.tools import call as call_tool
 from nodes.base import Item
 from nodes.errors import NodeError, PermanentError, RetryableError
@@ -30,7 +31,10 @@ class CallAnswer:
 
     async def run(self) -> ToolResult:
         """Whether the agent goes on; RetryableError where another attempt is due."""
-        request, transcript = self.task.request, self.scene.transcript
+        request, transcript, decision = self.task.request, self.scene.transcript, self.task.decision
+        if decision is not None:
+            # Whichever way it came: by Temporal's own command nobody else writes it down.
+            await self.scene.people.end(request.approval, "ANSWERED", decision, [answered(decision)])
         said, opened = transcript.said, transcript.opened
         assert said, "the model asked for it"
         assert opened, "the model was offered it"

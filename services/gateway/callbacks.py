@@ -110,7 +110,9 @@ def guarded(handler: Handler) -> Handler:
         except Exception as error:
             if describe(error)[0] is not Code.UNAVAILABLE:
                 raise
-            _log.warning("a callback must be repeated", path=request.url.path, cause=type(error).__name__)
+            # No more of the path: a task's address is a secret.
+            kind = "/".join(request.url.path.split("/")[:2])
+            _log.warning("a request must be repeated", path=kind, cause=type(error).__name__)
             return PlainTextResponse("try again later\n", 503, {"retry-after": "5"})
 
     return handle

@@ -329,3 +329,36 @@ def get(run: str) -> Any:
     from workflow_engine.v1 import execution_pb2
 
     return execution_pb2.GetExecutionRequest(execution_id=run)
+
+
+@pytest.mark.parametrize(
+    ("subtype", "place", "posts", "end"),
+    [
+        ("SLACK", {"channel": "C5"}, "chat.postMessage", "chat.update"),
+        ("DISCORD", {"channel": "77"}, "/channels/77/messages", "PATCH"),
+        ("TELEGRAM", {"chat_id": "-77"}, "sendMessage", "editMessageText"),
+    ],
+)
+async def test_reminders_and_handing_on(
+    installation: Installation, subtype: str, place: Json, posts: str, end: str
+) -> None:
+    chat = installation.chat
+    credential = await {"SLACK": slack, "DISCORD": discord, "TELEGRAM": telegram}[subtype](installation)
+    start = len(chat.of(posts))
+    flow = asking(subtype, credential, base_url=chat.url, reminders=["200ms"], title="Big one", **place)
+    run = await installation.start(flow, {"id": 1})
+    task = await installation.task(run)
+    asked, reminded = (await chat.wait(posts, start + 2))[start:]
+    assert task.task_id in json.dumps(asked)
+    assert "Reminder: Big one" in json.dumps(reminded)
+    prefix = subtype.lower()
+    await installation.people.ReassignHumanTask(
+        tasks.ReassignHumanTaskRequest(task_id=task.task_id, assignees=[f"{prefix}:5"], reason="holiday")
+    )
+    moved = (await chat.wait(posts, start + 3))[-1]
+    assert "Given to you: Big one" in json.dumps(moved)
+    assert "holiday" in json.dumps(moved)
+    replaced = [body for method, path, body in chat.calls if path.endswith(end) or method == end]
+    assert "newer message" in json.dumps(replaced)
+    await installation.stub.CancelExecution(cancel(run))
+    await installation.task(run, tasks.TASK_CANCELED)
