@@ -245,7 +245,6 @@ ROWS: list[Json] = [json.loads(line) for line in CORPUS.read_text(encoding="utf-
 BY_NODES = {"WF-099", "WF-118"}
 # What this release's catalogue lacks: such a row is refused for its subtype, whatever else is right or wrong with it.
 LATER = {
-    "WF-206": "HUMAN_IN_THE_LOOP_NODE APP",
 }
 
 

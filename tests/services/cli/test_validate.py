@@ -33,15 +33,9 @@ def verdict(result: Result) -> dict[str, Any]:
     return shown
 
 
-PEOPLE = pytest.mark.xfail(strict=True, reason="no HUMAN_IN_THE_LOOP node exists yet")
-
-
 @pytest.mark.parametrize(
     "row",
-    [
-        pytest.param(row, id=f"{row['id']}-{row['class']}", marks=[PEOPLE] if row["id"] == "WF-206" else [])
-        for row in ROWS
-    ],
+    [pytest.param(row, id=f"{row['id']}-{row['class']}") for row in ROWS],
 )
 def test_the_corpus(row: dict[str, Any], tmp_path: Path) -> None:
     file = tmp_path / "workflow.json"
