@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import sys
 from asyncio.subprocess import PIPE, STDOUT
 from pathlib import Path
 from typing import Any
@@ -123,3 +125,28 @@ async def test_by_temporals_own_command(installation: Installation, temporal_ser
     status, said = await temporal("ann")
     assert status == 0, said
     assert (await installation.human(run))["answered_by"] == "ann"
+
+
+async def test_by_our_own_command(installation: Installation) -> None:
+    """As the documentation writes it."""
+    run = await installation.start(asking("APP", assignees=["ann"]), {"id": 1})
+    task = await installation.task(run)
+
+    async def orchestrator(*words: str) -> str:
+        command = str(Path(sys.executable).with_name("orchestrator"))
+        environment = {**os.environ, "ORCHESTRATOR_ADDRESS": installation.server.address}
+        started = await asyncio.create_subprocess_exec(
+            command, "tasks", *words, stdout=PIPE, stderr=STDOUT, env=environment
+        )
+        output, _ = await started.communicate()
+        assert started.returncode == 0, output.decode()
+        return output.decode()
+
+    assert task.task_id in await orchestrator("list", "--json")
+    await orchestrator("comment", task.task_id, "the customer has called twice")
+    await orchestrator("reassign", task.task_id, "bob", "--reason", "on leave")
+    shown = json.loads(await orchestrator("show", task.task_id, "--json"))
+    assert shown["assignees"] == ["bob"]
+    assert "the customer has called twice" in [event.get("text") for event in shown["events"]]
+    assert "ANSWERED" in await orchestrator("answer", task.task_id, "approve", "--user", "bob")
+    assert (await installation.human(run))["answered_by"] == "bob"
