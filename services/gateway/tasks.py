@@ -94,8 +94,7 @@ class _Pages:
         if wrong:
             return self._form(request, opened, token, form, wrong, 422)
         try:
-            if not opened.signed_in:
-                await self._links.confirm(opened, token, str(form.get("code", "")))
+            await self._links.confirm(opened, token, str(form.get("code", "")))
             given = Given(
                 opened.task.row.id,
                 option.name,
@@ -137,7 +136,6 @@ class _Pages:
             subject=_subject(opened),
             comment=str(form.get("comment", "")) if form else "",
             csrf=self._signer.sign(cookie, links.hashed(token)),
-            asks_code=not opened.signed_in,
             wrong=wrong or {},
         )
         secure = self._site.public_url.startswith("https:")

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 from orchestrator.people import folded
 from services.errors import precondition
-from services.identity.caller import Caller, Role, current_caller, set_caller
+from services.identity.caller import Caller, Role, set_caller
 from services.store import human_tasks
 from services.store.human_tasks import Task
 from services.store.people import links
 from services.store.people.tables import TaskLinkRow
-from services.usecases.answering import Answered, Answering, Given, Person, caller_names
+from services.usecases.answering import Answered, Answering, Given, Person
 from services.usecases.backend import Backend
 
 
@@ -19,16 +19,6 @@ class Opened:
 
     link: TaskLinkRow
     task: Task
-
-    @property
-    def signed_in(self) -> bool:
-        """Whether who calls has signed in and may answer: then no code is needed."""
-        caller = current_caller()
-        if caller.local or not caller.user_id:
-            return False
-        names = {folded(name) for name in caller_names()}
-        assignees = {folded(name) for name in self.task.row.assignees}
-        return folded(self.link.recipient) in names or bool(names & assignees)
 
 
 class TaskLinks:
@@ -60,12 +50,8 @@ class TaskLinks:
             raise precondition("WRONG_CODE", "that isn't the code of the message that the link was in")
 
     async def answer(self, opened: Opened, token: str, given: Given, address: str) -> Answered:
-        """Answers the task for the link's person, or for who has signed in."""
+        """Answers the task for the link's person."""
         row = opened.task.row
-        if opened.signed_in:
-            caller = current_caller()
-            person = Person(caller.email or caller.user_id, tuple(sorted(caller_names())), "link", token)
-        else:
-            person = Person(opened.link.recipient, (), row.channel, token)
-            set_caller(Caller("", row.workspace, Role.APPROVER, address, "link"))
+        person = Person(opened.link.recipient, (), row.channel, token)
+        set_caller(Caller("", row.workspace, Role.APPROVER, address, "link"))
         return await Answering(self._backend).take(opened.task, given, person)
