@@ -11,6 +11,7 @@ from starlette.responses import PlainTextResponse, Response
 from nodes.credentials.credential import Credential, CredentialType
 from nodes.errors import NodeError
 from orchestrator import exact_json
+from services.gateway.paths import shown
 from services.gateway.pressing import Sender
 from services.gateway.site import Site
 from services.rpc.errors import Code, describe
@@ -89,11 +90,6 @@ def part(value: Any, *path: str | int) -> Any:
     return value
 
 
-def address_of(request: Request) -> str:
-    """Where a callback comes from."""
-    return request.client.host if request.client else ""
-
-
 def refused() -> PlainTextResponse:
     """The answer to a callback that nothing proves."""
     return PlainTextResponse("this callback isn't signed as it should be\n", 401)
@@ -110,9 +106,7 @@ def guarded(handler: Handler) -> Handler:
         except Exception as error:
             if describe(error)[0] is not Code.UNAVAILABLE:
                 raise
-            # No more of the path: a task's address is a secret.
-            kind = "/".join(request.url.path.split("/")[:2])
-            _log.warning("a request must be repeated", path=kind, cause=type(error).__name__)
+            _log.warning("a request must be repeated", path=shown(request.url.path), cause=type(error).__name__)
             return PlainTextResponse("try again later\n", 503, {"retry-after": "5"})
 
     return handle

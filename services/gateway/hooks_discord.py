@@ -17,7 +17,6 @@ from orchestrator.task_form import REJECTED, TaskField
 from services.gateway import pressing
 from services.gateway.callbacks import (
     Clock,
-    address_of,
     guarded,
     is_fresh,
     object_of,
@@ -26,6 +25,7 @@ from services.gateway.callbacks import (
     refused,
     sender_of,
 )
+from services.gateway.clients import address_of
 from services.gateway.pressing import Pressed, Refusal, Sender
 from services.gateway.site import Site
 

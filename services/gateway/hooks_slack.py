@@ -22,7 +22,6 @@ from services.gateway import pressing
 from services.gateway.callbacks import (
     BadCallback,
     Clock,
-    address_of,
     guarded,
     is_fresh,
     object_of,
@@ -31,6 +30,7 @@ from services.gateway.callbacks import (
     refused,
     sender_of,
 )
+from services.gateway.clients import address_of
 from services.gateway.pressing import Pressed, Refusal, Sender
 from services.gateway.site import Site
 

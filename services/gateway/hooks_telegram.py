@@ -13,7 +13,8 @@ from nodes.errors import NodeError
 from nodes.human.request import clipped
 from nodes.human.telegram import TELEGRAM_BOT, TelegramBot, api_of
 from services.gateway import pressing
-from services.gateway.callbacks import address_of, guarded, object_of, part, read_body, refused, sender_of
+from services.gateway.callbacks import guarded, object_of, part, read_body, refused, sender_of
+from services.gateway.clients import address_of
 from services.gateway.pressing import Pressed, Refusal, Sender
 from services.gateway.site import Site
 

@@ -13,7 +13,8 @@ from nodes.human import typed
 from orchestrator import exact_json
 from orchestrator.task_form import REJECTED, find_option, problems
 from services.errors import ServiceError
-from services.gateway.callbacks import address_of, guarded
+from services.gateway.callbacks import guarded
+from services.gateway.clients import address_of
 from services.gateway.pages import page
 from services.gateway.site import Site
 from services.identity.signing import Signer

@@ -131,7 +131,7 @@ async def installation(
 ) -> AsyncIterator[Installation]:
     settings = api_settings(module_postgres_url, orchestrator_task_queue=f"people-{new_id()}")
     parts = wiring.build_parts(settings)
-    server = wiring.build_server(settings, temporal_client, parts=parts, eager=True)
+    server = wiring.build_server(settings, temporal_client, parts=parts, eager=True, role=wiring.ServerRole(local=True))
     worker = wiring.build_worker(settings, temporal_client, parts=parts)
     await worker.start()
     await server.start()

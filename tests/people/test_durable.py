@@ -57,7 +57,7 @@ async def test_a_waiting_run_holds_no_worker(module_postgres_url: str, temporal_
         module_postgres_url, orchestrator_task_queue=f"slot-{new_id()}", orchestrator_max_activities=1
     )
     parts = wiring.build_parts(settings)
-    server = wiring.build_server(settings, temporal_client, parts=parts, eager=True)
+    server = wiring.build_server(settings, temporal_client, parts=parts, eager=True, role=wiring.ServerRole(local=True))
     worker = wiring.build_worker(settings, temporal_client, parts=parts)
     await worker.start()
     await server.start()
