@@ -243,22 +243,12 @@ def _verdict(problems: list[Problem]) -> str:
 ROWS: list[Json] = [json.loads(line) for line in CORPUS.read_text(encoding="utf-8").splitlines()]
 # What the rules of `nodes` find; tests/services/cli/test_validate.py has the whole of it.
 BY_NODES = {"WF-099", "WF-118"}
-# What this release's catalogue lacks: such a row is refused for its subtype, whatever else is right or wrong with it.
-LATER = {
-}
 
 
 @pytest.mark.parametrize("row", [pytest.param(row, id=f"{row['id']} {row['class']}") for row in ROWS])
 def test_the_corpus_gets_its_verdicts(row: Json) -> None:
     problems = _problems(row["definition"], CATALOGUE)
     assert all(problem.code and problem.message for problem in problems)
-    lacking = {problem.message.split(";")[0] for problem in problems if problem.code == "UNKNOWN_SUBTYPE"}
-    if row["id"] in LATER:
-        known = {
-            f"{family} has no subtype {subtype!r}" for family, subtype in map(str.split, LATER[row["id"]].split(", "))
-        }
-        assert lacking == known, "the catalogue has it now: take the row out of LATER"
-        return
     if row["id"] in BY_NODES:
         assert not problems
         return
@@ -269,7 +259,3 @@ def test_the_corpus_gets_its_verdicts(row: Json) -> None:
     assert reached & allowed, [(problem.code, problem.message) for problem in problems]
     if row.get("where"):
         assert row["where"] in [problem.field for problem in problems]
-
-
-def test_the_rows_left_for_later_are_in_the_corpus() -> None:
-    assert {row["id"] for row in ROWS} >= set(LATER)
