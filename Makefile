@@ -7,7 +7,7 @@ STUBS  := .
 SUDO   := $(if $(filter 0,$(shell id -u)),,sudo)
 
 .DEFAULT_GOAL := help
-.PHONY: help env lock proto baseline web demo dev test test-system check bench clean
+.PHONY: help env lock proto baseline web demo dev test test-system check fuzz faults bench scale clean
 
 help: ## list the tasks
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -64,6 +64,9 @@ check: env ## lint, types, arrows between packages, wire contract, generated doc
 	  for stub in $$(cd $$fresh && find . -name '*.py*'); do \
 	    diff -q "$$fresh/$$stub" "proto/$$stub" || { echo "make proto: the stubs are behind the .proto files"; exit 1; }; \
 	  done
+
+fuzz: env ## throw bent definitions, connections and expressions at the parsers for longer than the tests do
+	FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-5000} $(BIN)/pytest --timeout 3600 tests/fuzz
 
 bench: env ## measure runs a second and latencies beside the bare engine
 	$(BIN)/python -m benchmarks
