@@ -71,6 +71,9 @@ fuzz: env ## throw bent definitions, connections and expressions at the parsers 
 bench: env ## measure runs a second and latencies beside the bare engine
 	$(BIN)/python -m benchmarks
 
+scale: env ## fill the dev stack with a million runs, and measure it idle and with a thousand clients
+	$(BIN)/python -m benchmarks.scale
+
 clean: ## remove the environment, the data of `make dev` and all caches
 	rm -rf $(VENV) .data dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -153,8 +153,18 @@ class Runs:
 
     async def ended(self, execution_ids: Sequence[str]) -> Mapping[str, Ended]:
         """Those of the runs that are over, or that Temporal doesn't know any more."""
-        found = await asyncio.gather(*(self._ended(execution_id) for execution_id in execution_ids))
-        return {id_: ended for id_, ended in zip(execution_ids, found, strict=True) if ended is not None}
+        asked = execution_ids if len(execution_ids) == 1 else await self._not_listed_as_running(execution_ids)
+        found = await asyncio.gather(*(self._ended(execution_id) for execution_id in asked))
+        return {id_: ended for id_, ended in zip(asked, found, strict=True) if ended is not None}
+
+    async def _not_listed_as_running(self, execution_ids: Sequence[str]) -> Sequence[str]:
+        """Those that may be over, by one question for all: Temporal's list lags by moments, so it only rules out."""
+        if not execution_ids:
+            return ()
+        quoted = ", ".join(f"'{execution_id}'" for execution_id in execution_ids)
+        query = f"WorkflowId IN ({quoted}) AND ExecutionStatus = 'Running'"
+        running = {execution.id async for execution in self.client.list_workflows(query)}
+        return [execution_id for execution_id in execution_ids if execution_id not in running]
 
     async def _ended(self, execution_id: str) -> Ended | None:
         handle = self._handle(execution_id)
