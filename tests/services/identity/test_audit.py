@@ -13,7 +13,7 @@ from workflow_engine.v1 import integration_pb2 as ig
 from workflow_engine.v1 import workflow_pb2
 from workflow_engine.v1 import workflow_service_pb2 as ws
 
-from orchestrator.people import Answer
+from orchestrator.people import Answer, Taken
 from services.identity.caller import Caller, Role
 from services.store.audit import audit
 from services.store.engine import connection_string
@@ -167,8 +167,9 @@ async def test_an_answer_is_told(guarded: Guarded, owner: Person, monkeypatch: p
     assert (await refused(answering))[0] is Code.FAILED_PRECONDITION
     assert await told(guarded, owner, object_id=task) == []
 
-    async def taken(execution_id: str, answer: Answer) -> None:
+    async def taken(execution_id: str, answer: Answer) -> Taken:
         assert (execution_id, answer.by) == (run, owner.id)
+        return Taken(answer.decision, agreed=1)
 
     runs = guarded.server._backend.runs
     monkeypatch.setattr(runs, "answer", taken)

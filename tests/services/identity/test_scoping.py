@@ -63,7 +63,7 @@ async def scene(guarded: Guarded) -> Scene:
 
 async def put_task(guarded: Guarded, execution_id: str, owner: Person) -> str:
     from activities.ports import Question
-    from services.store import human_tasks
+    from services.store.people import asking
 
     membership = await guarded.auth.WhoAmI(auth_pb2.WhoAmIRequest(), metadata=owner.metadata)
     task_id = new_id()
@@ -78,7 +78,7 @@ async def put_task(guarded: Guarded, execution_id: str, owner: Person) -> str:
         options=("yes", "no"),
         assignees=(),
     )
-    await human_tasks.insert(guarded.parts.database, question)
+    await asking.insert(guarded.parts.database, question)
     return task_id
 
 
