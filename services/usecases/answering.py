@@ -198,7 +198,7 @@ class Answering:
                 task.row.id,
                 after={"decision": answer.decision, "execution_id": task.row.execution_id, "via": answer.via},
                 workspace=task.row.workspace,
-                actor=answer.by,
+                actor=actor(answer.by),
             )
 
     async def _again(self, task: Task) -> Task:

@@ -168,7 +168,7 @@ async def test_an_answer_is_told(guarded: Guarded, owner: Person, monkeypatch: p
     assert await told(guarded, owner, object_id=task) == []
 
     async def taken(execution_id: str, answer: Answer) -> Taken:
-        assert (execution_id, answer.by) == (run, owner.id)
+        assert (execution_id, answer.by, owner.id in answer.known_as) == (run, owner.email, True)
         return Taken(answer.decision, agreed=1)
 
     runs = guarded.server._backend.runs
@@ -178,7 +178,7 @@ async def test_an_answer_is_told(guarded: Guarded, owner: Person, monkeypatch: p
     answered = await guarded.stubs["HumanTaskService"].AnswerHumanTask(
         ht.AnswerHumanTaskRequest(task_id=task, decision="yes"), **mine
     )
-    assert (answered.task.answered_by, answered.task.decision) == (owner.id, "yes")
+    assert (answered.task.answered_by, answered.task.decision) == (owner.email, "yes")
     (event,) = await events(guarded, owner, object_id=task)
     assert (event.action, event.actor, json.loads(event.after_json)["decision"]) == ("task.answer", owner.id, "yes")
 
