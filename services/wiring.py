@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from urllib.parse import urlsplit
 
@@ -12,6 +12,8 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 
 from activities.activities import Activities
+from activities.triggers.activities import TriggerActivities
+from activities.triggers.polling import Poller
 from nodes import validation
 from nodes.credentials.credential import Credential
 from nodes.expression.expressions import Expressions
@@ -44,12 +46,15 @@ from services.store.integrations_opening import Integrations
 from services.store.keyring import KeyRing, read_keys
 from services.store.listen import Listener
 from services.store.memory.stored import StoredMemory
+from services.store.triggers.polling import StoredPolls
 from services.tls import certificate
 from services.usecases.activating import Activating
 from services.usecases.backend import Backend
+from services.usecases.firing import Firing
 from temporal.client import Runs
 from temporal.codec import SealingCodec
 from temporal.queues import DEFAULT
+from temporal.schedules import Schedules
 from temporal.worker import make_workers
 
 Check = Callable[[], Awaitable[object]]
@@ -146,6 +151,8 @@ class Server:
             files=parts.resources.files,
             public_url=self.public_url,
         )
+        timers = build_timers(parts, client, Firing(backend))
+        self._backend = backend = replace(backend, timers=timers)
         self._activating = Activating(backend)
         self._settling: asyncio.Task[None] | None = None
         checks: dict[str, Check] = {"postgresql": parts.database.ping, "temporal": client.service_client.check_health}
@@ -317,9 +324,10 @@ def build_worker(
         StoredTranscripts(shared.database),
         StoredPeople(shared.database, lambda: shared.public_url),
     )
+    triggers = _build_triggers(shared, client)
     workers = make_workers(
         client,
-        activities.all(),
+        [*activities.all(), *triggers.all()],
         activities.nodes(),
         queues or queues_of(shared.catalogue),
         task_queue=settings.orchestrator_task_queue,
@@ -327,6 +335,38 @@ def build_worker(
         graceful_shutdown=timedelta(seconds=settings.orchestrator_shutdown_seconds),
     )
     return WorkerRole(shared, workers, owns_parts=parts is None)
+
+
+def build_poller(parts: Parts, firing: Firing) -> Poller:
+    """What polls for triggers."""
+    definitions = StoredDefinitions(parts.definitions)
+    return Poller(firing, StoredPolls(parts.database), definitions, parts.catalogue, parts.resources)
+
+
+def build_timers(parts: Parts, client: Client, firing: Firing) -> Schedules:
+    """What drives triggers by time."""
+    poller = build_poller(parts, firing)
+    queue = parts.settings.orchestrator_task_queue
+    return Schedules(client, parts.catalogue, poller.begin, poller.polls.forget, queue)
+
+
+def _build_triggers(parts: Parts, client: Client) -> TriggerActivities:
+    backend = Backend(
+        database=parts.database,
+        definitions=parts.definitions,
+        catalogue=parts.catalogue,
+        validate=_unvalidated,
+        runs=Runs(client, parts.settings.orchestrator_task_queue),
+        listener=Listener(parts.database.url),
+        integrations=parts.integrations,
+        files=parts.resources.files,
+    )
+    firing = Firing(backend)
+    return TriggerActivities(firing, build_poller(parts, firing))
+
+
+async def _unvalidated(workflow: Workflow) -> list[Problem]:
+    raise NotImplementedError("a worker validates no workflows")
 
 
 def queues_of(catalogue: Catalogue) -> list[str]:

@@ -10,6 +10,7 @@ from temporalio.worker import PollerBehaviorAutoscaling, UnsandboxedWorkflowRunn
 
 from temporal import queues as queues_
 from temporal.client import TASK_QUEUE
+from temporal.trigger import TriggerWorkflow
 from temporal.workflow import OrchestratorWorkflow
 
 # How soon an activity hears of its cancellation.
@@ -62,7 +63,7 @@ def make_worker(
         task_queue=task_queue,
         # Else the SDK reads every loaded module to make an id up.
         build_id=f"orchestrator-{version('orchestrator')}",
-        workflows=[OrchestratorWorkflow] if workflows else [],
+        workflows=[OrchestratorWorkflow, TriggerWorkflow] if workflows else [],
         activities=activities,
         workflow_runner=UnsandboxedWorkflowRunner(),
         max_concurrent_workflow_tasks=MAX_WORKFLOW_TASKS if workflows else None,

@@ -17,7 +17,7 @@ from nodes.mail.criteria import Criteria, check_text
 
 LARGEST_MESSAGE = 25 * 1024 * 1024
 _LARGEST_LITERAL = 2 * LARGEST_MESSAGE
-_CHARSET = "UTF-8"
+CHARSET = "UTF-8"
 T = TypeVar("T")
 
 
@@ -46,15 +46,16 @@ async def search(account: ImapAccount, mailbox: str, criteria: Criteria, limit: 
     command = criteria.command()
     check_text("mailbox", mailbox)
 
-    def read(box: "_MailBox") -> list[Found]:
+    def read(box: "MailBox") -> list[Found]:
         box.folder.set(mailbox, readonly=True)
-        uids = list(reversed(box.uids(command, _CHARSET)))[:limit]
-        return list(_read(box, uids))
+        uids = list(reversed(box.uids(command, CHARSET)))[:limit]
+        return list(read_messages(box, uids))
 
-    return await _in_thread(account, read, timeout)
+    return await in_mailbox(account, read, timeout)
 
 
-def _read(box: "_MailBox", uids: Sequence[str]) -> Iterator[Found]:
+def read_messages(box: "MailBox", uids: Sequence[str]) -> Iterator[Found]:
+    """The messages with these UIDs, those that are gone left out."""
     for uid in uids:
         # One more look at the headers costs less than a message that doesn't fit into memory.
         for heading in box.fetch(uid_list=[uid], headers_only=True, mark_seen=False):
@@ -65,7 +66,8 @@ def _read(box: "_MailBox", uids: Sequence[str]) -> Iterator[Found]:
                 yield Found(message, complete=True)
 
 
-async def _in_thread(account: ImapAccount, work: Callable[["_MailBox"], T], timeout: float) -> T:
+async def in_mailbox(account: ImapAccount, work: Callable[["MailBox"], T], timeout: float) -> T:
+    """What blocking work gives on a connection of its own; NodeError says what went wrong."""
     connection = _Connection(account, timeout)
     try:
         async with asyncio.timeout(timeout):
@@ -98,12 +100,12 @@ class _Connection:
             except OSError:
                 self._socket.close()
 
-    def use(self, work: Callable[["_MailBox"], T]) -> T:
+    def use(self, work: Callable[["MailBox"], T]) -> T:
         """What `work` gives with the mailbox; NodeError says what went wrong."""
         for name, value in (("username", self._account.username), ("password", self._account.password)):
             check_text(name, value)
         try:
-            box = _MailBox(self._account, self._connect)
+            box = MailBox(self._account, self._connect)
             try:
                 self._login(box)
                 return work(box)
@@ -126,7 +128,7 @@ class _Connection:
             return self._socket
         raise failure
 
-    def _login(self, box: "_MailBox") -> None:
+    def _login(self, box: "MailBox") -> None:
         given = self._account
         if (given.username + given.password).isascii():
             box.login(given.username, given.password, initial_folder=None)
@@ -175,7 +177,7 @@ def _said(error: Exception) -> str:
     return f": {text}" if text else ""
 
 
-class _MailBox(BaseMailBox):
+class MailBox(BaseMailBox):
     """A mailbox over a socket that somebody else connects."""
 
     def __init__(self, account: ImapAccount, connect: Callable[[], socket.socket]) -> None:

@@ -17,6 +17,7 @@ from services.store.identity import tables as _identity_tables  # noqa: F401 - d
 from services.store.memory import tables as _memory_tables  # noqa: F401 - declares its tables
 from services.store.people import tables as _people_tables  # noqa: F401 - declares its tables
 from services.store.tables import Base
+from services.store.triggers import polling_tables as _polling_tables  # noqa: F401 - declares its table
 from services.store.triggers import tables as _trigger_tables  # noqa: F401 - declares its tables
 
 # Any number that is ours alone: whoever migrates holds this advisory lock.

@@ -6,6 +6,7 @@ needs a new revision.
 
 import asyncio
 import sys
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,13 @@ from temporalio.client import WorkflowHandle
 from orchestrator.calls import IncomingCall
 from orchestrator.messages import REVISION
 from orchestrator.people import Answer
+from orchestrator.start import RunStart
 from temporal.client import Runs, connect
 from temporal.dev_server import DevServer
 from tests.agents.scripted import ScriptedModel
 from tests.graphs import flow, javascript, node, sets, transforms, trigger, workflow
 from tests.temporal.features import FEATURES
+from tests.temporal.firing import REQUESTS, Firing, started
 from tests.temporal.harness import Engine, engine, items
 from tests.temporal.test_workflow import CHILD
 
@@ -138,19 +141,32 @@ async def _answer(engine: Engine, handle: WorkflowHandle, decision: str, *people
             await asyncio.sleep(0.3)
 
 
+async def _triggers(engine: Engine, firing: Firing) -> dict[str, WorkflowHandle]:
+    """What schedules start."""
+    made = engine.define(FEATURES["fused"].definition)
+    for request in REQUESTS.values():
+        if request.binding_id not in ("off", "polls"):
+            id_ = str(uuid.uuid4())
+            start = RunStart(id_, "fused", "fused", "fused", 1, "TRIGGER", "Start", items({"n": 1}), made.plan)
+            firing.starts[request.binding_id] = start
+    return {name: await started(engine.client, request, engine.task_queue) for name, request in REQUESTS.items()}
+
+
 async def record(names: list[str]) -> None:
     """Runs what isn't recorded yet and keeps its history."""
     server = DevServer(dynamic_config=SHORT_HISTORIES)
     await server.start()
     try:
         client = await connect(target_host=server.address)
-        async with engine(client, "record") as running:
+        firing = Firing()
+        async with engine(client, "record", firing.fire, firing.poll) as running:
             handles = {name: await running.start(f.definition, f.value) for name, f in FEATURES.items()}
             handles |= await _steered(running)
             handles["continued"] = await _continued(running)
             handles["store_away"] = await _store_away(running)
             handles["agent"] = await _agent(running)
             handles |= await _asked(running)
+            handles |= await _triggers(running, firing)
             for name, handle in handles.items():
                 file = FOLDER / str(REVISION) / f"{name}.json"
                 if not name.endswith("continued"):

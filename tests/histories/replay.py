@@ -8,6 +8,7 @@ from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 
 from temporal.client import DATA_CONVERTER
+from temporal.trigger import TriggerWorkflow
 from temporal.workflow import OrchestratorWorkflow
 
 FOLDER = Path(__file__).parent
@@ -16,7 +17,7 @@ FOLDER = Path(__file__).parent
 async def replay() -> dict[str, str]:
     """What went wrong, by history."""
     replayer = Replayer(
-        workflows=[OrchestratorWorkflow],
+        workflows=[OrchestratorWorkflow, TriggerWorkflow],
         data_converter=DATA_CONVERTER,
         workflow_runner=UnsandboxedWorkflowRunner(),
     )

@@ -3,7 +3,7 @@
 import json
 import tempfile
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -117,8 +117,8 @@ class Engine:
 
 
 @asynccontextmanager
-async def engine(client: Client, task_queue: str) -> AsyncIterator[Engine]:
-    """An engine that works until it is left."""
+async def engine(client: Client, task_queue: str, *more: Callable[..., Any]) -> AsyncIterator[Engine]:
+    """An engine that works until it is left; `more` activities than its own."""
     definitions = MemoryDefinitions()
     executions = MemoryExecutions(definitions)
     payloads = MemoryPayloads()
@@ -131,6 +131,8 @@ async def engine(client: Client, task_queue: str) -> AsyncIterator[Engine]:
         transcripts, people = MemoryTranscripts(), MemoryPeople()
         activities = Activities(definitions, payloads, executions, CATALOGUE, resources, transcripts, people)
         queues = queues_of(CATALOGUE)
-        for worker in make_workers(client, activities.all(), activities.nodes(), queues, task_queue=task_queue):
+        for worker in make_workers(
+            client, [*activities.all(), *more], activities.nodes(), queues, task_queue=task_queue
+        ):
             await running.enter_async_context(worker)
         yield Engine(client, definitions, payloads, executions, resources, task_queue, people)

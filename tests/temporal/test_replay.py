@@ -9,6 +9,7 @@ import pytest
 
 from orchestrator.messages import REVISION
 from tests.temporal.features import FEATURES
+from tests.temporal.firing import REQUESTS
 
 ROOT = Path(__file__).parents[2]
 
@@ -23,4 +24,4 @@ def test_histories_replay(seed: str) -> None:
 
 def test_every_feature_is_recorded() -> None:
     recorded = {file.stem for file in (ROOT / "tests/histories" / str(REVISION)).glob("*.json")}
-    assert FEATURES.keys() <= recorded, "run `python -m tests.histories.record`"
+    assert FEATURES.keys() | REQUESTS.keys() <= recorded, "run `python -m tests.histories.record`"

@@ -2,22 +2,12 @@
 
 import asyncio
 import datetime
-import getpass
-import grp
-import imaplib
-import os
-import pwd
-import shutil
-import socket
 import ssl
-import subprocess
-import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from email.message import EmailMessage
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,6 +16,7 @@ from nodes.errors import NodeError, PermanentError, RetryableError
 from nodes.mail import imap
 from nodes.mail.criteria import Criteria
 from nodes.mail.imap import ImapAccount, search
+from tests.nodes.mail.dovecot import Dovecot, running
 
 ANY = Criteria()
 
@@ -106,89 +97,12 @@ async def test_a_cancelled_search_lets_go_of_its_connection() -> None:
     assert time.monotonic() - begun < 2
 
 
-CONFIGURATION = """
-base_dir = {folder}/run
-state_dir = {folder}/state
-log_path = {folder}/log
-protocols = imap
-listen = 127.0.0.1
-ssl = yes
-ssl_cert = <{folder}/cert.pem
-ssl_key = <{folder}/key.pem
-disable_plaintext_auth = no
-first_valid_uid = 1
-mail_location = maildir:{folder}/mail/%u
-default_internal_user = {user}
-default_login_user = {user}
-passdb {{
-  driver = static
-  args = password=s3cret
-}}
-userdb {{
-  driver = static
-  args = uid={user} gid={group} home={folder}/mail/%u
-}}
-service imap-login {{
-  chroot =
-  inet_listener imap {{
-    port = {plain}
-  }}
-  inet_listener imaps {{
-    port = {tls}
-  }}
-}}
-service anvil {{
-  chroot =
-}}
-service stats {{
-  chroot =
-}}
-"""
-
-
-@dataclass(frozen=True)
-class Dovecot:
-    plain: int
-    tls: int
-    certificate: Path
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        port: int = found.getsockname()[1]
-        return port
-
-
 @pytest.fixture(scope="module")
 def dovecot() -> Iterator[Dovecot]:
     """A running Dovecot with the messages of `MESSAGES` in ann's inbox."""
-    folder = Path(tempfile.mkdtemp(prefix="dovecot-", dir="/tmp"))
-    # It refuses to read root's mail; Debian has a user for that.
-    user = "mail" if os.geteuid() == 0 else getpass.getuser()
-    (folder / "mail").mkdir()
-    folder.chmod(0o755)
-    shutil.chown(folder / "mail", user)
-    subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
-    files = ["-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem")]
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *files, *subject],
-        check=True,
-        capture_output=True,
-    )
-    server = Dovecot(free_port(), free_port(), folder / "cert.pem")
-    group = grp.getgrgid(pwd.getpwnam(user).pw_gid).gr_name
-    configuration = folder / "dovecot.conf"
-    configuration.write_text(
-        CONFIGURATION.format(folder=folder, user=user, group=group, plain=server.plain, tls=server.tls)
-    )
-    process = subprocess.Popen(["dovecot", "-F", "-c", str(configuration)])
-    try:
+    with running() as server:
         fill(server)
         yield server
-    finally:
-        process.terminate()
-        process.wait(10)
-        shutil.rmtree(folder)
 
 
 def message(sender: str, subject: str, text: str, *, attachment: bytes = b"") -> bytes:
@@ -213,15 +127,7 @@ MESSAGES = (
 
 
 def fill(server: Dovecot) -> None:
-    deadline = time.monotonic() + 10
-    while True:
-        try:
-            client = imaplib.IMAP4("127.0.0.1", server.plain, timeout=5)
-            break
-        except OSError:
-            assert time.monotonic() < deadline, "Dovecot doesn't start"
-            time.sleep(0.1)
-    client.login("ann", "s3cret")
+    client = server.client()
     for content, flags, day in MESSAGES:
         assert client.append("INBOX", flags, day, content)[0] == "OK"
     client.logout()

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -16,6 +17,8 @@ from workflow_engine.v1.workflow_service_pb2_grpc import WorkflowServiceStub
 from orchestrator import exact_json
 from services.settings import Settings
 from services.store.ids import new_id
+from tests.services.triggers.rig import Rig
+from tests.services.triggers.rig import rig as running_rig
 
 if TYPE_CHECKING:
     from temporalio.client import Client
@@ -194,3 +197,10 @@ async def gateway(
     await made.start()
     yield made
     await made.stop()
+
+
+@pytest.fixture
+async def rig(postgres_url: str, temporal_client: "Client", tmp_path: Path) -> AsyncIterator[Rig]:
+    """A database and a worker of the test's own, for triggers that time drives."""
+    async with running_rig(postgres_url, temporal_client, tmp_path) as started:
+        yield started

@@ -1,6 +1,9 @@
-"""Make the tables of what polling triggers have seen."""
+"""Make the table of what polling triggers know."""
 
 from collections.abc import Sequence
+
+import sqlalchemy as sa
+from alembic import op
 
 revision: str = "0008"
 down_revision: str | None = "0007"
@@ -9,8 +12,19 @@ depends_on: Sequence[str] | None = None
 
 
 def upgrade() -> None:
-    """Nothing yet."""
+    op.create_table(
+        "polling_states",
+        sa.Column("binding_id", sa.Text(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=True),
+        sa.Column("failures", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("retry_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["binding_id"], ["trigger_bindings.id"], name=op.f("fk_polling_states_binding_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("binding_id", name=op.f("pk_polling_states")),
+    )
 
 
 def downgrade() -> None:
-    """Nothing yet."""
+    op.drop_table("polling_states")

@@ -1,0 +1,314 @@
+"""CALENDAR against a calendar that speaks as Google's description says: each event once, moved ones followed."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from activities.ports import Definition
+from activities.triggers.polling import Poller
+from activities.triggers.ports import Binding, MakeItems, PollState
+from nodes.external_action.google.access import GOOGLE_OAUTH2
+from nodes.factory import load
+from nodes.http.egress import Egress
+from orchestrator.compiler import compile_plan
+from orchestrator.definition import read
+from tests.graphs import trigger, workflow
+from tests.nodes.tool.parts import MemoryFiles, credential, open_egress, parts
+from tests.vendors.mock import Received, Reply, VendorMock
+
+NOON = datetime(2026, 11, 26, 12, tzinfo=UTC)
+TOKEN = "ya29-secret"
+Json = dict[str, Any]
+
+
+class Calendar(VendorMock):
+    """Google Calendar with events that can be changed; every request is checked against its description."""
+
+    def __init__(self) -> None:
+        super().__init__("google_calendar", f"Bearer {TOKEN}")
+        self.events: dict[str, Json] = {}
+        self.changed: list[str] = []
+        self.oldest = 0
+        self.down = False
+
+    def put(self, id_: str, start: datetime, minutes: int = 30, **more: Any) -> None:
+        """Makes or changes an event."""
+        self.changed.append(id_)
+        times = {"start": {"dateTime": start.isoformat()}, "end": {"dateTime": _later(start, minutes).isoformat()}}
+        self.events[id_] = {"id": id_, "status": "confirmed", "updated": str(len(self.changed)), **times, **more}
+
+    def cancel(self, id_: str) -> None:
+        """Cancels an event."""
+        self.changed.append(id_)
+        self.events[id_] |= {"status": "cancelled", "updated": str(len(self.changed))}
+
+    def answer(self, received: Received) -> Reply:
+        """A page of what is asked for."""
+        known = super().answer(received)
+        if self.down or known.status >= 500:
+            return Reply(503, {"error": {"code": 503, "message": "down"}})
+        query = dict(received.query)
+        if "syncToken" in query:
+            assert not query.keys() & {"timeMin", "timeMax", "orderBy", "q", "updatedMin", "iCalUID"}
+        since = int(query.get("syncToken", "0"))
+        if "syncToken" in query and since < self.oldest:
+            return Reply(410, {"error": {"code": 410, "message": "Sync token is no longer valid", "errors": []}})
+        ids = dict.fromkeys(self.changed[since:])
+        found = [self.events[id_] for id_ in ids if "syncToken" in query or self._live(id_)]
+        if "timeMin" in query:
+            low, high = (datetime.fromisoformat(query[name]) for name in ("timeMin", "timeMax"))
+            found = [one for one in found if _time(one, "end") > low and _time(one, "start") < high]
+        first = int(query.get("pageToken", "0"))
+        page: Json = {"items": found[first : first + 2], "timeZone": "Europe/Zurich"}
+        if first + 2 < len(found):
+            return Reply(200, {**page, "nextPageToken": str(first + 2)})
+        return Reply(200, {**page, "nextSyncToken": str(len(self.changed))})
+
+    def _live(self, id_: str) -> bool:
+        return bool(self.events[id_]["status"] != "cancelled")
+
+
+def _later(moment: datetime, minutes: int) -> datetime:
+    return moment + timedelta(minutes=minutes)
+
+
+def _time(event: Json, name: str) -> datetime:
+    return datetime.fromisoformat(event[name]["dateTime"])
+
+
+class Fired:
+    """Keeps what was fired, each event once, and what is known."""
+
+    def __init__(self, binding: Binding) -> None:
+        self.bound = binding
+        self.items: dict[str, Json] = {}
+        self.problem = ""
+        self.state: PollState | None = None
+        self.crash_on_save = False
+
+    async def binding(self, binding_id: str) -> Binding:
+        return self.bound
+
+    async def fire(self, binding_id: str, event_id: str, items: MakeItems) -> str:
+        if event_id not in self.items:
+            (item,) = await items(MemoryFiles())
+            self.items[event_id] = item["json"]
+        return event_id
+
+    async def prepare(self, binding_id: str, event_id: str, items: MakeItems) -> Any:
+        raise AssertionError("a poll starts its runs itself")
+
+    async def report(self, binding_id: str, problem: str) -> None:
+        self.problem = problem
+
+    async def load(self, binding: Binding) -> PollState | None:
+        return self.state
+
+    async def save(self, binding: Binding, state: PollState) -> None:
+        if self.crash_on_save:
+            raise ConnectionError("the worker dies here")
+        self.state = state
+
+    async def forget(self, binding_id: str) -> None:
+        self.state = None
+
+
+class Definitions:
+    """Holds the one workflow."""
+
+    def __init__(self, definition: Json) -> None:
+        given = read(definition)
+        self.definition = Definition("v", "w", 1, given, compile_plan(given, load()))
+
+    async def get(self, version_id: str) -> Definition:
+        return self.definition
+
+
+class Watch:
+    """A trigger on the calendar, with a clock of its own."""
+
+    def __init__(self, calendar: Calendar, egress: Egress, parameters: Json) -> None:
+        given = {"base_url": calendar.url, **parameters}
+        definition = workflow("w", [trigger("T", "CALENDAR", parameters=given, credentials={"auth": "c"})])
+        self.fired = Fired(Binding("b", "w", "v", "default", "T", "CALENDAR", given))
+        opened = credential(GOOGLE_OAUTH2, access_token=TOKEN, client_id="i", client_secret="s")
+        self.now = NOON
+        self.poller = Poller(
+            self.fired,
+            self.fired,
+            Definitions(definition),
+            load(),
+            parts(egress, opened=opened),
+            lambda: self.now,
+        )
+
+    async def begin(self) -> None:
+        await self.poller.begin(self.fired.bound)
+
+    async def at(self, moment: datetime) -> tuple[list[tuple[str, str]], datetime | None]:
+        """What a poll fires, and when something is due."""
+        self.now, before = moment, set(self.fired.items)
+        due = await self.poller.poll("b")
+        new = [item for id_, item in self.fired.items.items() if id_ not in before]
+        return [(item["id"], item["on"]) for item in new], due
+
+
+@pytest.fixture
+def calendar() -> Iterator[Calendar]:
+    made = Calendar()
+    made.start()
+    yield made
+    made.shutdown()
+    made.server_close()
+    assert made.violations == []
+
+
+@pytest.fixture
+async def watch(calendar: Calendar) -> Any:
+    egress = open_egress()
+    yield lambda **parameters: Watch(calendar, egress, parameters)
+    await egress.close()
+
+
+Make = Callable[..., Watch]
+
+
+async def test_events_start_and_end_at_their_time(calendar: Calendar, watch: Make) -> None:
+    calendar.put("past", _later(NOON, -10))
+    calendar.put("soon", NOON + timedelta(seconds=30), minutes=1)
+    calendar.put("tomorrow", _later(NOON, 24 * 60))
+    watching = watch(on=["starts", "ends"])
+    await watching.begin()
+    assert await watching.at(NOON) == ([], NOON + timedelta(seconds=30))
+    # The workflow sleeps until then and polls again.
+    assert await watching.at(NOON + timedelta(seconds=30)) == ([("soon", "starts")], NOON + timedelta(seconds=90))
+    assert await watching.at(NOON + timedelta(seconds=60)) == ([], NOON + timedelta(seconds=90))
+    assert await watching.at(NOON + timedelta(seconds=91)) == ([("soon", "ends")], None)
+    assert watching.fired.items[f"soon:starts:{(NOON + timedelta(seconds=30)).isoformat()}"]["at"]
+    assert (await watching.at(_later(NOON, 21)))[0] == [("past", "ends")]
+
+
+async def test_a_moved_event_fires_at_its_new_time(calendar: Calendar, watch: Make) -> None:
+    calendar.put("e", _later(NOON, 5))
+    watching = watch()
+    await watching.begin()
+    assert await watching.at(_later(NOON, 4.5)) == ([], _later(NOON, 5))  # type: ignore[arg-type]
+    calendar.put("e", _later(NOON, 60))
+    assert await watching.at(_later(NOON, 5)) == ([], None)
+    assert await watching.at(_later(NOON, 60)) == ([("e", "starts")], None)
+    # Moved after it fired: it starts once more, at the new time.
+    calendar.put("e", _later(NOON, 90))
+    assert (await watching.at(_later(NOON, 61)))[0] == []
+    assert (await watching.at(_later(NOON, 90)))[0] == [("e", "starts")]
+
+
+async def test_a_cancelled_event_does_not_start(calendar: Calendar, watch: Make) -> None:
+    calendar.put("e", _later(NOON, 5))
+    watching = watch()
+    await watching.begin()
+    calendar.cancel("e")
+    assert await watching.at(_later(NOON, 6)) == ([], None)
+
+
+async def test_lead_time(calendar: Calendar, watch: Make) -> None:
+    watching = watch(lead_time="10m")
+    await watching.begin()
+    calendar.put("e", _later(NOON, 30))
+    calendar.put("at once", _later(NOON, 21))
+    assert await watching.at(_later(NOON, 19)) == ([("at once", "starts")], _later(NOON, 20))
+    assert await watching.at(_later(NOON, 20)) == ([("e", "starts")], None)
+    assert await watching.at(_later(NOON, 25)) == ([], None)
+    assert await watching.at(_later(NOON, 40)) == ([], None)
+
+
+async def test_what_passed_while_everything_was_down_fires_late_and_once(calendar: Calendar, watch: Make) -> None:
+    calendar.put("a", _later(NOON, 5))
+    calendar.put("b", _later(NOON, 90))
+    calendar.put("c", _later(NOON, 600))
+    watching = watch()
+    await watching.begin()
+    calendar.down = True
+    assert await watching.at(_later(NOON, 5)) == ([], None)
+    assert "503" in watching.fired.problem
+    calendar.down = False
+    assert await watching.at(_later(NOON, 300)) == ([("a", "starts"), ("b", "starts")], None)
+    assert watching.fired.problem == ""
+    assert await watching.at(_later(NOON, 301)) == ([], None)
+
+
+async def test_a_crash_before_the_mark_doubles_nothing(calendar: Calendar, watch: Make) -> None:
+    watching = watch(on=["starts", "created", "updated", "cancelled"])
+    await watching.begin()
+    calendar.put("e", _later(NOON, 5))
+    watching.fired.crash_on_save = True
+    for _ in range(2):
+        with pytest.raises(ConnectionError):
+            await watching.at(_later(NOON, 5))
+    watching.fired.crash_on_save = False
+    assert await watching.at(_later(NOON, 6)) == ([], None)
+    assert [item["on"] for item in watching.fired.items.values()] == ["created", "starts"]
+
+
+async def test_changes(calendar: Calendar, watch: Make) -> None:
+    calendar.put("old", NOON)
+    watching = watch(on=["created", "updated", "cancelled"])
+    await watching.begin()
+    assert (await watching.at(NOON))[0] == []
+    for id_ in ("a", "b", "c"):
+        calendar.put(id_, NOON)
+    calendar.put("old", _later(NOON, 1))
+    calendar.put("gone before anybody looked", NOON)
+    calendar.cancel("gone before anybody looked")
+    assert (await watching.at(_later(NOON, 1)))[0] == [(id_, "created") for id_ in "abc"] + [("old", "updated")]
+    assert (await watching.at(_later(NOON, 2)))[0] == []
+    calendar.cancel("a")
+    calendar.put("series_1", NOON, recurringEventId="series")
+    assert (await watching.at(_later(NOON, 3)))[0] == [("a", "cancelled"), ("series_1", "updated")]
+    calendar.put("a", NOON)
+    assert (await watching.at(_later(NOON, 4)))[0] == [("a", "updated")]
+
+
+async def test_an_expired_token(calendar: Calendar, watch: Make) -> None:
+    for id_ in ("kept", "changed", "cancelled", "removed"):
+        calendar.put(id_, NOON)
+    watching = watch(on=["created", "updated", "cancelled"])
+    await watching.begin()
+    calendar.put("changed", _later(NOON, 1))
+    calendar.put("new", NOON)
+    calendar.cancel("cancelled")
+    del calendar.events["removed"]
+    calendar.changed = [id_ for id_ in calendar.changed if id_ != "removed"] + ["new"] * 5
+    calendar.oldest = len(calendar.changed)
+    expected = [("changed", "updated"), ("new", "created"), ("cancelled", "cancelled"), ("removed", "cancelled")]
+    assert sorted((await watching.at(_later(NOON, 1)))[0]) == sorted(expected)
+    assert (await watching.at(_later(NOON, 2)))[0] == []
+
+
+async def test_whole_days_begin_at_the_calendars_midnight(calendar: Calendar, watch: Make) -> None:
+    midnight = datetime(2026, 11, 26, 23, tzinfo=UTC)
+    calendar.put("day", midnight, minutes=24 * 60)
+    watching = watch(on="starts", poll_interval="1d")
+    await watching.begin()
+    event = calendar.events["day"]
+    answer = calendar.answer
+
+    def with_dates(received: Received) -> Reply:
+        reply = answer(received)
+        for item in reply.body.get("items", []):
+            item |= {"start": {"date": "2026-11-27"}, "end": {"date": "2026-11-28"}}
+        return reply
+
+    calendar.answer = with_dates  # type: ignore[method-assign]
+    assert await watching.at(NOON) == ([], midnight)
+    assert event["id"] == "day"
+
+
+async def test_only_what_was_asked_for(calendar: Calendar, watch: Make) -> None:
+    watching = watch(on=["cancelled"])
+    await watching.begin()
+    calendar.put("a", NOON)
+    assert (await watching.at(NOON))[0] == []
+    calendar.cancel("a")
+    assert (await watching.at(NOON))[0] == [("a", "cancelled")]
