@@ -1,14 +1,14 @@
 """Keeps what polling triggers know; implements the protocol of `activities.triggers.ports`."""
 
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.exc import IntegrityError
 
 from activities.triggers.ports import Binding, PollState, TriggerGoneError
 from orchestrator import exact_json
 from services.store.adapters import outages_named
 from services.store.engine import Database
 from services.store.triggers.polling_tables import PollingRow
+from services.store.triggers.tables import BindingRow
 
 
 class StoredPolls:
@@ -36,11 +36,12 @@ class StoredPolls:
         }
         statement = insert(PollingRow).values(binding_id=binding.id, **values)
         upsert = statement.on_conflict_do_update(index_elements=["binding_id"], set_=values)
-        try:
-            async with outages_named(), self._database.transaction() as session:
-                await session.execute(upsert)
-        except IntegrityError:
-            raise TriggerGoneError(f"the trigger {binding.id!r} isn't turned on any more") from None
+        # Whoever turns it off waits for this, and then deletes what was kept.
+        there = select(BindingRow.id).where(BindingRow.id == binding.id).with_for_update(read=True, key_share=True)
+        async with outages_named(), self._database.transaction() as session:
+            if await session.scalar(there) is None:
+                raise TriggerGoneError(f"the trigger {binding.id!r} isn't turned on any more")
+            await session.execute(upsert)
 
     async def forget(self, binding_id: str) -> None:
         """Forgets it."""

@@ -2,10 +2,9 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
-from services.store.tables import CASCADE, Base
+from services.store.tables import Base
 
 
 class PollingRow(Base):
@@ -16,7 +15,7 @@ class PollingRow(Base):
 
     __tablename__ = "polling_states"
 
-    binding_id: Mapped[str] = mapped_column(ForeignKey("trigger_bindings.id", ondelete=CASCADE), primary_key=True)
+    binding_id: Mapped[str] = mapped_column(primary_key=True)
     source: Mapped[str]
     state: Mapped[str | None]
     failures: Mapped[int] = mapped_column(server_default="0")

@@ -19,9 +19,6 @@ def upgrade() -> None:
         sa.Column("state", sa.Text(), nullable=True),
         sa.Column("failures", sa.Integer(), server_default="0", nullable=False),
         sa.Column("retry_at", sa.DateTime(timezone=True), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["binding_id"], ["trigger_bindings.id"], name=op.f("fk_polling_states_binding_id"), ondelete="CASCADE"
-        ),
         sa.PrimaryKeyConstraint("binding_id", name=op.f("pk_polling_states")),
     )
 
