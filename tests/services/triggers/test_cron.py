@@ -49,6 +49,9 @@ async def test_a_run_for_each_time(rig: Rig) -> None:
     view = (await rig.timers.describe([binding]))[binding]
     assert len(view.next_times) == 5
     assert not view.paused
+    shown = await rig.shown(workflow_id)
+    assert (shown.node, shown.subtype, shown.schedule_id) == ("Clock", "CRON", view.schedule_id)
+    assert len(shown.next_times) == 5
     runs = await ended(rig, workflow_id, 4)
     assert_every_second(runs)
     first = runs[0]

@@ -198,7 +198,7 @@ async def test_what_goes_wrong_is_shown_and_tried_again(
     monkeypatch.setattr(polling, "_FIRST_DELAY", 0.1)
     workflow_id = await rig.create(await mailbox.definition(rig, **wrong))
     binding = await rig.turn_on(workflow_id)
-    problem = (await rig.binding(binding)).problem
+    problem = (await rig.shown(workflow_id)).problem
     assert says in problem
     assert "wrong" not in problem
 

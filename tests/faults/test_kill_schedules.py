@@ -1,0 +1,78 @@
+"""`kill -9` of each process while a schedule ticks: each second has one run, none has two, and all end right."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import grpc.aio
+import psycopg
+import pytest
+from google.protobuf.json_format import ParseDict
+from workflow_engine.v1 import activation_pb2, workflow_pb2, workflow_service_pb2, workflow_service_pb2_grpc
+
+from services.store.engine import connection_string
+from tests.faults.test_kill import PATIENCE, Processes
+from tests.graphs import flow, trigger, workflow
+
+
+@pytest.fixture
+async def processes(tmp_path: Path, postgres_url: str) -> AsyncIterator[Processes]:
+    started = Processes(tmp_path, postgres_url)
+    await started.start()
+    yield started
+    await started.stop()
+
+
+def _runs(url: str) -> list[tuple[datetime, str]]:
+    """When each run was due, and its status."""
+    with psycopg.connect(connection_string(url), autocommit=True) as connection:
+        rows = connection.execute("SELECT start, status FROM workflow_executions WHERE mode = 'TRIGGER'").fetchall()
+    items = [json.loads(json.loads(start)["input"]["parts"][0]["text"])[0]["json"] for start, _ in rows]
+    times = [datetime.fromisoformat(item["scheduled_time"]) for item in items]
+    return sorted(zip(times, (status for _, status in rows), strict=True))
+
+
+async def _completed(url: str, count: int) -> list[tuple[datetime, str]]:
+    for _ in range(int(PATIENCE / 0.2)):
+        runs = await asyncio.to_thread(_runs, url)
+        if sum(status == "COMPLETED" for _, status in runs) >= count:
+            return runs
+        await asyncio.sleep(0.2)
+    raise AssertionError("it took too long")
+
+
+@pytest.mark.parametrize("victims", [["worker", "worker", "serve"], ["temporal", "worker"]])
+async def test_kill_9_while_a_schedule_ticks(processes: Processes, postgres_url: str, victims: list[str]) -> None:
+    clock = trigger("Clock", "CRON", parameters={"every": "1s", "overlap": "allow_all", "catchup_window": "10m"})
+    wait = flow("Wait", "WAIT", mode="duration", duration="300ms")
+    definition = ParseDict(workflow("ticking", [clock, wait], "Clock -> Wait"), workflow_pb2.Workflow())
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{processes.grpc_port}") as channel:
+        await asyncio.wait_for(channel.channel_ready(), PATIENCE)
+        stub = workflow_service_pb2_grpc.WorkflowServiceStub(channel)
+        create = workflow_service_pb2.CreateWorkflowRequest(name="ticking", nodes=definition.nodes)
+        create.connections.CopyFrom(definition.connections)
+        workflow_id = (await stub.CreateWorkflow(create)).workflow.id
+        await stub.ActivateWorkflow(activation_pb2.ActivateWorkflowRequest(workflow_id=workflow_id))
+        for victim in victims:
+            await _completed(postgres_url, len(_runs(postgres_url)) + 2)
+            await processes.kill(victim)
+        runs = await _completed(postgres_url, len(_runs(postgres_url)) + 5)
+        await asyncio.wait_for(channel.channel_ready(), PATIENCE)
+        await stub.DeactivateWorkflow(activation_pb2.DeactivateWorkflowRequest(workflow_id=workflow_id))
+    # What a server that was killed had handed to a worker comes again only after that worker's time is up.
+    await _without_gaps(postgres_url)
+    times = [moment for moment, _ in await asyncio.to_thread(_runs, postgres_url)]
+    assert len(times) == len(set(times)) >= len(runs)
+
+
+async def _without_gaps(url: str) -> None:
+    for _ in range(int(PATIENCE / 0.5)):
+        runs = await asyncio.to_thread(_runs, url)
+        seconds = {moment for moment, _ in runs}
+        wanted = {runs[0][0] + timedelta(seconds=n) for n in range(int((runs[-1][0] - runs[0][0]).total_seconds()) + 1)}
+        if seconds == wanted and {status for _, status in runs} == {"COMPLETED"}:
+            return
+        await asyncio.sleep(0.5)
+    raise AssertionError(f"no run for {sorted(wanted - seconds)}")
