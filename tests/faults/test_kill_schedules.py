@@ -48,7 +48,8 @@ async def test_kill_9_while_a_schedule_ticks(processes: Processes, postgres_url:
     clock = trigger("Clock", "CRON", parameters={"every": "1s", "overlap": "allow_all", "catchup_window": "10m"})
     wait = flow("Wait", "WAIT", mode="duration", duration="300ms")
     definition = ParseDict(workflow("ticking", [clock, wait], "Clock -> Wait"), workflow_pb2.Workflow())
-    async with grpc.aio.insecure_channel(f"127.0.0.1:{processes.grpc_port}") as channel:
+    address = f"127.0.0.1:{processes.grpc_port}"
+    async with grpc.aio.insecure_channel(address, interceptors=processes.signing) as channel:
         await asyncio.wait_for(channel.channel_ready(), PATIENCE)
         stub = workflow_service_pb2_grpc.WorkflowServiceStub(channel)
         create = workflow_service_pb2.CreateWorkflowRequest(name="ticking", nodes=definition.nodes)

@@ -146,7 +146,7 @@ async def rig(postgres_url: str, client: Client, files: Path) -> AsyncIterator[R
     """A rig with a running worker."""
     settings = api_settings(postgres_url, orchestrator_task_queue=new_id(), orchestrator_files_url=str(files))
     parts = wiring.build_parts(settings)
-    server = wiring.build_server(settings, client, parts=parts)
+    server = wiring.build_server(settings, client, parts=parts, role=wiring.ServerRole(local=True))
     await server.start()
     async with grpc.aio.insecure_channel(server.address) as channel:
         firing = Firing(server._backend)
