@@ -7,6 +7,8 @@ from enum import StrEnum
 
 from services.store.drivers import Driver
 from services.store.executions import get_brief
+from services.store.listen import Standing
+from services.store.recording import STANDING
 from services.store.tables import ExecutionRow
 
 PAGE = 1000
@@ -96,6 +98,15 @@ async def after(
     found = [event for event in found if event.sequence <= upto]
     found += (Event(node.sequence, EventKind(node.kind), node.at, NodeRunState(*tuple(node)[3:])) for node in rows)
     return News(row, sorted(found, key=lambda event: event.sequence), more)
+
+
+def told(row: ExecutionRow, standing: Standing, sequence: int, kinds: Set[EventKind]) -> News:
+    """What follows a sequence number of the run's own events; `row` is brought up to what a notification says."""
+    if standing.last_sequence > row.last_sequence:
+        for name in STANDING:
+            setattr(row, name, getattr(standing, name))
+    events = [event for event in _of_execution(row) if event.sequence > sequence and event.kind in kinds]
+    return News(row, events, more=False)
 
 
 def progress(node: str, run_index: int, text: str) -> Event:

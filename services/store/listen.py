@@ -7,8 +7,10 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
+import msgspec
 import psycopg
 import structlog
 
@@ -32,17 +34,34 @@ class Said:
     text: str
 
 
+@dataclass(frozen=True)
+class Standing:
+    """How a run stands, as the record that changed it says."""
+
+    status: str
+    status_sequence: int | None
+    status_at: datetime | None
+    finished_at: datetime | None
+    error: str | None
+    last_sequence: int
+
+
 class Watcher:
-    """Somebody who waits for news of one execution: of its nodes, too, or what models are saying, if asked for."""
+    """Somebody who waits for news of one execution: of its nodes, too, or what models are saying, if asked for.
+
+    `standing` is the latest that was told of the run itself; None where it must be read.
+    """
 
     def __init__(self, *, nodes: bool = True, progress: bool = False) -> None:
         self.nodes = nodes
         self.progress = progress
+        self.standing: Standing | None = None
         self._said: deque[Said] = deque(maxlen=_MOST_SAID)
         self._news = asyncio.Event()
 
-    def wake(self) -> None:
+    def wake(self, standing: Standing | None = None) -> None:
         """There is, or may be, news."""
+        self.standing = standing
         self._news.set()
 
     def hear(self, said: Said) -> None:
@@ -63,6 +82,9 @@ class Watcher:
             return False
         self._news.clear()
         return True
+
+
+_decoder = msgspec.json.Decoder(Standing)
 
 
 class Listener:
@@ -158,10 +180,14 @@ class Listener:
         if notice.channel in self._others:
             self._others[notice.channel](notice.payload)
             return
-        execution_id, of_run, _ = notice.payload.partition(OF_RUN)
-        for watcher in self._watchers.get(execution_id, ()):
+        execution_id, of_run, told = notice.payload.partition(OF_RUN)
+        watchers = self._watchers.get(execution_id)
+        if not watchers:
+            return
+        standing = _decoder.decode(told) if told else None
+        for watcher in watchers:
             if of_run or watcher.nodes:
-                watcher.wake()
+                watcher.wake(standing)
 
     async def _reconnect(self) -> "psycopg.AsyncConnection[tuple[Any, ...]]":
         delay = FIRST_DELAY

@@ -134,13 +134,19 @@ class ExecutionReader:
     ) -> AsyncIterator[tuple[Event, ExecutionRow | None]]:
         """Every event of these kinds after a sequence number, past and to come, until the run has ended."""
         sequence, patience, asked = after_sequence, _YOUNG.total_seconds(), False
+        known: ExecutionRow | None = None
         nodes, progress = bool(kinds & events.OF_NODES), EventKind.NODE_PROGRESS in kinds
         with self._backend.listener.watch(execution_id, nodes=nodes, progress=progress) as watcher:
             while True:
                 for said in watcher.heard():
                     yield events.progress(said.node, said.run_index, said.text), None
-                news = await self._news(execution_id, sequence, kinds)
-                row, ended = news.row, Status(news.row.status).ended
+                standing, watcher.standing = watcher.standing, None
+                if known is None or standing is None or nodes:
+                    news = await self._news(execution_id, sequence, kinds)
+                else:
+                    news = events.told(known, standing, sequence, kinds)
+                known = row = news.row
+                ended = Status(row.status).ended
                 if not asked and not ended and datetime.now(UTC) - row.started_at > _YOUNG:
                     # An old run may have ended without a word; a young one is asked about when it keeps silent.
                     asked, patience = True, _IDLE
