@@ -26,10 +26,13 @@ _INSERT = """
 INSERT INTO workflow_executions (
   id, workspace, workflow_id, version_id, workflow_name, version, mode, status, trigger, user_id, request_id,
   parent_execution_id, start, started_at, finished_at, outputs, last_sequence, status_sequence, status_at)
-VALUES (%(id)s, (SELECT workspace FROM workflow_versions WHERE id = %(version_id)s), %(workflow_id)s, %(version_id)s,
+SELECT %(id)s, (SELECT workspace FROM workflow_versions WHERE id = %(version_id)s), %(workflow_id)s, %(version_id)s,
   %(workflow_name)s, %(version)s, %(mode)s, %(status)s, %(trigger)s, %(user_id)s, %(request_id)s,
-  %(parent_execution_id)s, %(start)s, %(at)s, %(finished_at)s, %(outputs)s,
-  %(last_sequence)s, %(status_sequence)s, %(finished_at)s)
+  %(parent_execution_id)s, %(start)s, %(at)s, %(finished_at)s::timestamptz, %(outputs)s,
+  %(last_sequence)s, %(status_sequence)s::bigint, %(finished_at)s::timestamptz
+WHERE NOT %(latest)s OR EXISTS (
+  SELECT FROM workflows WHERE id = %(workflow_id)s AND version_id = %(version_id)s AND deleted_at IS NULL
+    AND (%(within)s::text IS NULL OR workspace = %(within)s::text))
 ON CONFLICT DO NOTHING RETURNING id, workspace"""
 
 _LINKED = """
@@ -96,10 +99,18 @@ class Startable:
     earlier_execution_id: str | None
 
 
-async def insert(connection: Driver, new: NewExecution) -> bool:
-    """Records a run in one statement; False if its id or its request id is taken."""
+async def insert(
+    connection: Driver, new: NewExecution, *, latest: bool = False, within: str | None = None
+) -> bool:
+    """Records a run in one statement; False if its id or its request id is taken.
+
+    `latest`: also False unless its version is the latest of a workflow that isn't deleted, of any workspace or of the
+    one that it must be within.
+    """
     start = new.start
     values: dict[str, Any] = {
+        "latest": latest,
+        "within": within,
         "id": start.execution_id,
         "workflow_id": start.workflow_id or None,
         "version_id": start.version_id,

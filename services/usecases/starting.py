@@ -1,5 +1,6 @@
 """Begins runs: exactly once for each request id, and never without a record."""
 
+from collections import OrderedDict
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -12,7 +13,7 @@ from orchestrator.model import NodeType, Workflow
 from orchestrator.plan import NodePlan, Plan
 from orchestrator.record import ExecutionRecord, Status
 from orchestrator.start import RunStart
-from services.errors import PreconditionFailed, Unavailable, invalid
+from services.errors import PreconditionFailed, ServiceError, Unavailable, invalid
 from services.identity.caller import current_caller
 from services.identity.scope import acting, actor, scope
 from services.store import executions, recording, serial
@@ -22,10 +23,12 @@ from services.store.executions import NewExecution
 from services.store.ids import new_id
 from services.store.tables import ExecutionRow
 from services.usecases.backend import Backend
-from services.usecases.data import read_input
+from services.usecases.data import Input, read_input
 
 # A plan larger than this isn't put into Temporal's history; the run loads it.
 _PLAN_IN_HISTORY = 64 * 1024
+# So many workflows' latest versions are remembered.
+_MOST_LATEST = 1000
 NOT_STARTED = "NOT_STARTED"
 MANUAL = "MANUAL"
 _FITTING = {MANUAL: ("MANUAL",), "SUBWORKFLOW": ("SUBWORKFLOW",)}
@@ -64,31 +67,49 @@ class Starter:
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
+        self._latest: OrderedDict[str, str] = OrderedDict()
 
     async def execute(self, request: ExecuteRequest) -> Started:
         """Begins a run of a workflow."""
         check_request_id(request.request_id)
         given = await read_input(request.input_json, "input")
+        started = await self._execute_latest_known(request, given)
+        if started is not None:
+            return started
         async with self._backend.database.driver() as connection:
             found = await executions.startable(
                 connection, request.workflow_id, request.version, request.request_id, scope()
             )
+        if not request.version:
+            self._remember(request.workflow_id, found.version_id)
         if found.earlier_execution_id is not None:
             return await self.again(found.earlier_execution_id)
         version = await self._backend.definitions.version(found.version_id)
-        user_id = acting(request.user_id)
-        start = self._prepare(version, request, given.items)
-        new = NewExecution(
-            start=start,
-            at=datetime.now(UTC),
-            user_id=user_id,
-            request_id=request.request_id,
-            completed=not version.workflow.nodes,
-            body=given.body,
-            body_ref=given.ref,
-            audit=entry(current_caller(), "execution.start", "execution", after=_told(start), actor=actor(user_id)),
-        )
-        return await self.begin(new)
+        return await self.begin(self._new(version, request, given))
+
+    async def _execute_latest_known(self, request: ExecuteRequest, given: Input) -> Started | None:
+        """Begins a run of the version that was the latest when last asked; None if it may be another by now.
+
+        The statement that records the run makes sure of the version and the workspace: that saves asking first.
+        """
+        version_id = None if request.version else self._latest.get(request.workflow_id)
+        if version_id is None:
+            return None
+        try:
+            version = await self._backend.definitions.version(version_id)
+            new = self._new(version, request, given)
+        except ServiceError:
+            return None
+        async with self._backend.database.driver() as connection:
+            if not await executions.insert(connection, new, latest=True, within=scope()):
+                return None
+        return await self._begun(new)
+
+    def _remember(self, workflow_id: str, version_id: str) -> None:
+        self._latest[workflow_id] = version_id
+        self._latest.move_to_end(workflow_id)
+        if len(self._latest) > _MOST_LATEST:
+            self._latest.popitem(last=False)
 
     async def begin(self, new: NewExecution) -> Started:
         """Records a run and starts it; if its request id is taken, the run that has it."""
@@ -99,6 +120,9 @@ class Starter:
                 if found.earlier_execution_id is None:
                     raise Unavailable("REQUEST_RACE", "the run of this request was just removed; try again")
                 return await self.again(found.earlier_execution_id)
+        return await self._begun(new)
+
+    async def _begun(self, new: NewExecution) -> Started:
         if new.completed:
             return Started(new.start.execution_id, new.start.workflow_id, new.start.version, Status.COMPLETED)
         await self._hand_over(new.start, new.request_id)
@@ -150,6 +174,20 @@ class Starter:
         ended = ExecutionRecord(Status.FAILED, datetime.now(UTC), why)
         await recording.record(self._backend.database, execution_id, [], ended)
         _log.warning("run not started", execution_id=execution_id, status=error.status.name)
+
+    def _new(self, version: Version, request: ExecuteRequest, given: Input) -> NewExecution:
+        user_id = acting(request.user_id)
+        start = self._prepare(version, request, given.items)
+        return NewExecution(
+            start=start,
+            at=datetime.now(UTC),
+            user_id=user_id,
+            request_id=request.request_id,
+            completed=not version.workflow.nodes,
+            body=given.body,
+            body_ref=given.ref,
+            audit=entry(current_caller(), "execution.start", "execution", after=_told(start), actor=actor(user_id)),
+        )
 
     def _prepare(self, version: Version, request: ExecuteRequest, items: Items) -> RunStart:
         begin = ""
