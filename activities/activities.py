@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from temporalio import activity
 from temporalio.common import RawValue
@@ -12,7 +13,7 @@ from activities.advance import Advance
 from activities.agents.progress import Progress
 from activities.agents.scene import Scene
 from activities.agents.steps import answer_call, take_turn
-from activities.calling import Calls
+from activities.calling import Calls, FoundNodes
 from activities.data import Data
 from activities.heartbeat import heartbeats
 from activities.node import NodeRun
@@ -77,6 +78,8 @@ class Activities:
         self._executions = executions
         self._catalogue = catalogue
         self._resources = resources
+        # What is found out about a definition's nodes is kept as long as it is.
+        self._found: WeakKeyDictionary[Definition, FoundNodes] = WeakKeyDictionary()
         self._data = Data(payloads)
         self._transcripts = PatientTranscripts(transcripts)
         self._people = PatientPeople(people)
@@ -219,4 +222,5 @@ class Activities:
         )
 
     def _calls(self, definition: Definition) -> Calls:
-        return Calls(definition, self._catalogue, self._resources)
+        found = self._found.setdefault(definition, {})
+        return Calls(definition, self._catalogue, self._resources, found)

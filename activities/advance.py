@@ -12,7 +12,6 @@ from activities.ports import Definition, Executions
 from nodes.base import Item, Output
 from nodes.errors import NodeError, PermanentError
 from nodes.human.node import HumanNode
-from orchestrator import expression
 from orchestrator.commands import Ask, Command, Converse, Iterate
 from orchestrator.errors import RunError
 from orchestrator.frontier import completed_outputs
@@ -119,8 +118,7 @@ class Advance:
         name = definition.plan.nodes[task.node].name
         inputs = [await self.data.load(items) for items in interpreter.inputs(task)]
         reads = {read: await self.data.load_ports(ports) for read, ports in interpreter.reads(task).items()}
-        node = definition.workflow.nodes[task.node]
-        trigger = await self.data.load(start.input) if _uses_trigger(node) or task.node in definition.serving else []
+        trigger = await self.data.load(start.input) if self.calls.uses_trigger(task.node) else []
         run_index, now = interpreter.run_index(task), self.request.now
         scope = scope_of(definition, start.execution_id, start.mode, inputs, reads, trigger, run_index, now)
         return self.calls.make(name, inputs, scope, run_index, now, start.execution_id)
@@ -225,7 +223,3 @@ def pinned_items(node: Node) -> list[Item]:
         whole = "json" in pin and set(pin) <= {"json", "files"}
         items.append(pin if whole else {"json": pin})
     return items
-
-
-def _uses_trigger(node: Node) -> bool:
-    return any("$trigger" in text for _, text in expression.walk(node.parameters))

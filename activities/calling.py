@@ -1,14 +1,14 @@
 """Makes calls of executors, and finds the nodes that serve them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from activities.invoke import Call
+from activities.invoke import Call, Reading
 from activities.ports import Definition
-from nodes.base import FreeParameters, Item
+from nodes.base import BaseNodeExecutor, FreeParameters, Item
 from nodes.equipment import Equipment, Provider
 from nodes.errors import NodeError, PermanentError
 from nodes.expression.errors import ExpressionError
@@ -19,6 +19,8 @@ from orchestrator import expression
 from orchestrator.model import ConnectionType
 
 MAX_DEPTH = 6
+# The executor of each node that was called so far, and its parameters as they were read, by position.
+FoundNodes = dict[int, tuple[BaseNodeExecutor, Reading]]
 
 
 @dataclass
@@ -28,23 +30,21 @@ class Calls:
     definition: Definition
     catalogue: Catalogue
     resources: Resources
+    found: FoundNodes = field(default_factory=dict, repr=False)
 
     def make(
         self, name: str, inputs: Sequence[list[Item]], scope: Scope, run_index: int, now: datetime, execution_id: str
     ) -> Call:
         """A call of a node's executor; LookupError if this worker has none."""
         position = self.definition.plan.positions[name]
-        node = self.definition.workflow.nodes[position]
-        executor = self.catalogue.find(node)
-        if executor is None:
-            raise LookupError(f"this worker has no executor for {node.type} {node.subtype}, which {node.name!r} needs")
+        executor, reading = self._find(position)
         resume_url = self.resources.resume_url
         if resume_url is not None and "resumeUrl" not in scope.execution:
             scope = replace(scope, execution={**scope.execution, "resumeUrl": resume_url(execution_id)})
         return Call(
             execution_id,
             self.definition.workflow_id,
-            node,
+            self.definition.workflow.nodes[position],
             self.definition.plan.nodes[position],
             executor,
             inputs,
@@ -53,8 +53,24 @@ class Calls:
             now,
             self.resources,
             self.definition.workspace,
+            reading,
             self if position in self.definition.serving else None,
         )
+
+    def uses_trigger(self, position: int) -> bool:
+        """Whether a call of the node may need what the run was started with."""
+        return position in self.definition.serving or self._find(position)[1].uses_trigger
+
+    def _find(self, position: int) -> tuple[BaseNodeExecutor, Reading]:
+        found = self.found.get(position)
+        if found is None:
+            node = self.definition.workflow.nodes[position]
+            executor = self.catalogue.find(node)
+            if executor is None:
+                need = f"{node.type} {node.subtype}, which {node.name!r} needs"
+                raise LookupError(f"this worker has no executor for {need}")
+            found = self.found[position] = executor, Reading.of(node, executor)
+        return found
 
     async def of(self, call: Call, index: int) -> Equipment:
         """The nodes that serve the call's, their parameters resolved for one item."""

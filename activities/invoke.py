@@ -19,6 +19,7 @@ from nodes.equipment import Equipment
 from nodes.errors import NodeError, PermanentError, RetryableError
 from nodes.expression.errors import ExpressionError
 from nodes.expression.scope import Scope
+from nodes.expression.tree import ParameterTree
 from nodes.resources import Resources
 from orchestrator import expression
 from orchestrator.commands import Ask, AwaitCall, CallWorkflow, Command, Converse, Iterate, Sleep
@@ -35,6 +36,23 @@ class Equipping(Protocol):
         """The nodes that serve the call's, their parameters resolved for one item."""
 
 
+@dataclass(frozen=True)
+class Reading:
+    """A node's parameters, read once for all its calls: what is to be resolved, and what is left as it is."""
+
+    templated: ParameterTree
+    raw: Mapping[str, Any]
+    uses_trigger: bool
+
+    @staticmethod
+    def of(node: Node, executor: BaseNodeExecutor) -> Reading:
+        """Reads a node's parameters."""
+        raw = {name: value for name, value in node.parameters.items() if name in executor.raw}
+        templated = {name: value for name, value in node.parameters.items() if name not in raw}
+        uses_trigger = any("$trigger" in text for _, text in expression.walk(node.parameters))
+        return Reading(ParameterTree.read(templated), raw, uses_trigger)
+
+
 @dataclass
 class Call:
     """One run of one node, as an executor needs it; `inputs` are items by input port position."""
@@ -49,7 +67,8 @@ class Call:
     run_index: int
     now: datetime
     resources: Resources
-    workspace: str = "default"
+    workspace: str
+    reading: Reading = field(repr=False)
     equipping: Equipping | None = field(default=None, repr=False)
     logs: list[str] = field(default_factory=list)
     # The values of the credentials that the executor has opened.
@@ -68,9 +87,8 @@ class Call:
 
     async def resolve(self, indexes: Sequence[int]) -> list[dict[str, Any] | ExpressionError]:
         """The parameters for each of these items, with their {{ }} resolved."""
-        raw = {name: value for name, value in self.node.parameters.items() if name in self.executor.raw}
-        templated = {name: value for name, value in self.node.parameters.items() if name not in raw}
-        if next(expression.walk(templated), None) is None:
+        templated, raw = self.reading.templated, self.reading.raw
+        if templated.plain:
             return [self.node.parameters] * len(indexes)
         resolved = await self.resources.expressions.resolve(templated, self.scope, indexes)
         return [tree if isinstance(tree, ExpressionError) else {**tree, **raw} for tree in resolved]

@@ -22,9 +22,9 @@ class StoreUnavailableError(Exception):
     """The store can't be reached now; the same call may succeed later."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Definition:
-    """One immutable version of a workflow, as stored."""
+    """One immutable version of a workflow, as stored; compared by identity, so that more can be kept of it."""
 
     version_id: str
     workflow_id: str

@@ -1,6 +1,6 @@
 """Resolves a node's parameters for its items, in Python where that is enough and else in a worker process."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,20 +11,12 @@ from nodes.expression.errors import ExpressionError
 from nodes.expression.evaluation import MAX_OUTPUT, Evaluation, Failure, wall
 from nodes.expression.request import Request
 from nodes.expression.scope import NOT_PLAIN, Scope, look_up
-from nodes.expression.text import as_text
+from nodes.expression.tree import ParameterTree
 from nodes.sandbox.pool import Pool
 from nodes.sandbox.process import Isolation, Program, WorkerDied, WorkerOverflow, WorkerTimeout
 from orchestrator import formula
 from orchestrator.exact_json import NotJson
-from orchestrator.expression import Expression, Template, TemplateError, join, parse
-
-
-class _Unresolved(Exception):
-    """Carries a failure up to the item it belongs to."""
-
-    def __init__(self, parameter: str, failure: Failure) -> None:
-        self.parameter = parameter
-        self.failure = failure
+from orchestrator.expression import Expression
 
 
 class Expressions:
@@ -45,16 +37,14 @@ class Expressions:
     async def resolve(self, parameters: Any, scope: Scope, indexes: Sequence[int]) -> list[Any | ExpressionError]:
         """The parameter tree for each of the items at `indexes`, or why there is none.
 
-        Branches without expressions are shared between the trees: treat them as read-only.
+        Whoever resolves the same parameters again and again gives them as a ParameterTree. Branches without
+        expressions are shared between the trees: treat them as read-only.
         """
-        try:
-            templates = _templates(parameters)
-        except _Unresolved as error:
-            return [_error(error, index) for index in indexes]
-        if not templates:
-            return [parameters] * len(indexes)
-        values = await self._values(_expressions(templates.values()), scope, indexes)
-        return [_build(parameters, templates, values, index) for index in indexes]
+        tree = parameters if isinstance(parameters, ParameterTree) else ParameterTree.read(parameters)
+        if tree.plain:
+            return [tree.written] * len(indexes)
+        values = await self._values(tree.expressions, scope, indexes)
+        return [tree.filled(values, index) for index in indexes]
 
     async def check(self, sources: Sequence[str]) -> list[str | None]:
         """The syntax error of each source, or None. Nothing of them runs."""
@@ -81,7 +71,7 @@ class Expressions:
         await self._pool.close()
 
     async def _values(
-        self, expressions: list[Expression], scope: Scope, indexes: Sequence[int]
+        self, expressions: Sequence[Expression], scope: Scope, indexes: Sequence[int]
     ) -> dict[tuple[str, int], Any]:
         """The value or the failure of each expression, by source and item."""
         values: dict[tuple[str, int], Any] = {}
@@ -138,78 +128,3 @@ def program() -> Program:
         raise ImportError("the package quickjs-ng isn't installed")
     engine = Path(found.origin)
     return Program("nodes.expression.worker", folders=(engine.parent,), files=(engine,))
-
-
-def _templates(parameters: Any) -> dict[str, tuple[str, Template]]:
-    """The texts with expressions in a tree, split: the path where each stands first, and its parts."""
-    found: dict[str, tuple[str, Template]] = {}
-    stack: list[tuple[str, Any]] = [("", parameters)]
-    while stack:
-        path, value = stack.pop()
-        if isinstance(value, str):
-            if "{{" in value and value not in found:
-                try:
-                    found[value] = (path, parse(value))
-                except TemplateError as error:
-                    raise _Unresolved(path, Failure(str(error), error.limit)) from None
-        elif isinstance(value, Mapping):
-            stack.extend([(join(path, key), child) for key, child in value.items()][::-1])
-        elif isinstance(value, list | tuple):
-            stack.extend([(join(path, place), child) for place, child in enumerate(value)][::-1])
-    return found
-
-
-def _expressions(templates: Iterable[tuple[str, Template]]) -> list[Expression]:
-    found = (expression for _, template in templates for expression in template.expressions)
-    return list({expression.source: expression for expression in found}.values())
-
-
-def _build(
-    parameters: Any,
-    templates: Mapping[str, tuple[str, Template]],
-    values: Mapping[tuple[str, int], Any],
-    index: int,
-) -> Any | ExpressionError:
-    def fill(value: Any, path: str) -> Any:
-        if isinstance(value, str):
-            return _fill(templates[value][1], values, index, path) if value in templates else value
-        if isinstance(value, Mapping):
-            return {key: fill(child, join(path, key)) for key, child in value.items()}
-        if isinstance(value, list | tuple):
-            return [fill(child, join(path, place)) for place, child in enumerate(value)]
-        return value
-
-    try:
-        return fill(parameters, "")
-    except _Unresolved as error:
-        return _error(error, index)
-    except RecursionError:
-        return ExpressionError("the parameters are nested too deeply", parameter="", item=index, limit=True)
-
-
-def _fill(template: Template, values: Mapping[tuple[str, int], Any], index: int, path: str) -> Any:
-    single = template.single
-    if single is not None:
-        return _value(values[single.source, index], path)
-    parts = []
-    for part in template.parts:
-        if isinstance(part, str):
-            parts.append(part)
-            continue
-        value = _value(values[part.source, index], path)
-        try:
-            parts.append(as_text(value))
-        except NotJson as error:
-            raise _Unresolved(path, Failure(f"the data isn't JSON: {error}", False)) from None
-    return "".join(parts)
-
-
-def _value(value: Any, path: str) -> Any:
-    if isinstance(value, Failure):
-        raise _Unresolved(path, value)
-    return value
-
-
-def _error(error: _Unresolved, index: int) -> ExpressionError:
-    failure = error.failure
-    return ExpressionError(failure.message, parameter=error.parameter, item=index, limit=failure.limit)

@@ -4,6 +4,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 from sqlalchemy import select
 
@@ -35,6 +36,13 @@ class Version:
     created_at: datetime
     workspace: str
 
+    @cached_property
+    def definition(self) -> Definition:
+        """It as a definition that can be run; NotFound if it isn't valid."""
+        if self.plan is None:
+            raise NotFound("VERSION_NOT_VALID", f"version {self.version_id!r} can't be run: it isn't valid")
+        return Definition(self.version_id, self.workflow_id, self.version, self.workflow, self.plan, self.workspace)
+
 
 class Definitions:
     """Versions by id, the least recently used ones forgotten; `compile_plan` renews plans of an older format."""
@@ -50,12 +58,7 @@ class Definitions:
 
     async def get(self, version_id: str) -> Definition:
         """A version that can be run; NotFound (a LookupError) if it is gone or isn't valid."""
-        version = await self.version(version_id)
-        if version.plan is None:
-            raise NotFound("VERSION_NOT_VALID", f"version {version_id!r} can't be run: it isn't valid")
-        return Definition(
-            version_id, version.workflow_id, version.version, version.workflow, version.plan, version.workspace
-        )
+        return (await self.version(version_id)).definition
 
     async def version(self, version_id: str) -> Version:
         """A version, valid or not; NotFound if it is gone."""
