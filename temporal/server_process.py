@@ -51,10 +51,8 @@ class ServerProcess:
                 stderr=log,
                 env=environment() | dict(env or {}),
                 start_new_session=True,
-                preexec_fn=_die_with_parent(self._stop_signal),
-                user=account.uid if account else None,
-                group=account.gid if account else None,
-                extra_groups=[] if account else None,
+                # uvloop takes no `user` and `group`.
+                preexec_fn=_prepared(self._stop_signal, account),
             )
 
     @property
@@ -122,10 +120,24 @@ def describe_exit(code: int) -> str:
     return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
 
 
-def _die_with_parent(stop_signal: signal.Signals) -> Callable[[], None] | None:
-    """Runs in the child after it has changed its user, which would clear the setting."""
+def _prepared(stop_signal: signal.Signals, account: Account | None) -> Callable[[], None]:
+    """What the child does before it becomes the server."""
+    set_death_signal = _die_with_parent(stop_signal)
+
+    def prepare() -> None:
+        if account:
+            os.setgroups([])
+            os.setgid(account.gid)
+            os.setuid(account.uid)
+        # A change of the user would clear it.
+        set_death_signal()
+
+    return prepare
+
+
+def _die_with_parent(stop_signal: signal.Signals) -> Callable[[], None]:
     if sys.platform != "linux":
-        return None
+        return lambda: None
     prctl = ctypes.CDLL(None, use_errno=True).prctl
     parent = os.getpid()
 
