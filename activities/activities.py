@@ -15,6 +15,7 @@ from activities.agents.scene import Scene
 from activities.agents.steps import answer_call, take_turn
 from activities.calling import Calls, FoundNodes
 from activities.data import Data
+from activities.early_records import EarlyRecords
 from activities.heartbeat import heartbeats
 from activities.node import NodeRun
 from activities.patience import PatientExecutions, PatientPayloads, PatientPeople, PatientTranscripts
@@ -85,6 +86,7 @@ class Activities:
         self._people = PatientPeople(people)
         self._patient_data = Data(PatientPayloads(payloads))
         self._patient_executions = PatientExecutions(executions)
+        self._early = EarlyRecords(executions)
 
     def all(self) -> Sequence[Callable[..., Any]]:
         """What to register with a worker."""
@@ -102,6 +104,10 @@ class Activities:
             self.close_tasks,
         ]
 
+    async def drain(self) -> None:
+        """Returns once everything that is done is written down, or left to the runs."""
+        await self._early.drain()
+
     def nodes(self) -> Sequence[Callable[..., Any]]:
         """What to register with a worker that runs nodes and no workflows."""
         return [self.node]
@@ -110,7 +116,7 @@ class Activities:
     async def advance(self, request: AdvanceRequest) -> AdvanceResult:
         """Runs pure nodes, and writes down what is to be recorded."""
         definition = await self._definitions.get(request.start.version_id)
-        step = Advance(definition, request, self._calls(definition), self._data, self._executions)
+        step = Advance(definition, request, self._calls(definition), self._data, self._executions, self._early)
         return await step.run()
 
     @activity.defn(name=LOAD_PLAN)
@@ -163,6 +169,7 @@ class Activities:
             task=task,
             data=self._patient_data,
             executions=self._patient_executions,
+            early=self._early,
             attempt=activity.info().attempt,
         )
         return await run.run()

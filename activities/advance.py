@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from activities.calling import Calls, scope_of
 from activities.data import Data
+from activities.early_records import EarlyRecords
 from activities.invoke import Call, joined
 from activities.ports import Definition, Executions
 from nodes.base import Item, Output
@@ -39,6 +40,7 @@ class Advance:
     calls: Calls
     data: Data
     executions: Executions
+    early: EarlyRecords
     records: list[NodeRecord] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
     merges: list[Task] = field(default_factory=list)
@@ -47,8 +49,9 @@ class Advance:
     async def run(self) -> AdvanceResult:
         """Does the ready tasks and what follows from them, and writes everything down in one transaction."""
         state = self.request.state
+        self.records.extend(await self.early.missing(self.request.start.execution_id, state.unconfirmed))
         self.records.extend(state.journal)
-        state.journal = []
+        state.journal, state.unconfirmed = [], []
         interpreter = Interpreter(self.definition.plan, self.request.start, state)
         self.merges = [task for task in state.ready if task.kind == "merge"]
         until = time.monotonic() + (BRIEF_SECONDS if self.request.brief else MAX_SECONDS)

@@ -9,6 +9,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.calling import Calls, scope_of
 from activities.data import Data
+from activities.early_records import EarlyRecords
 from activities.heartbeat import heartbeats
 from activities.invoke import Call
 from activities.ports import Checkpoint, Executions
@@ -17,11 +18,13 @@ from nodes.errors import NodeError, RetryableError
 from orchestrator.errors import RunError
 from orchestrator.frontier import completed_outputs
 from orchestrator.items import Items, join
-from orchestrator.messages import NodeResult, NodeTask
+from orchestrator.messages import NodeResult, NodeTask, Ran
 from orchestrator.record import NodeRecord, NodeStatus
 
 # A node that is done sooner than this is recorded once, at its end.
 QUICK = 0.05
+# Bytes of items beyond which the workflow isn't asked to keep a record.
+MOST_CARRIED = 8 * 1024
 # Attempts that end without a word, because the worker died.
 MAX_CRASHES = 20
 
@@ -34,6 +37,7 @@ class NodeRun:
     task: NodeTask
     data: Data
     executions: Executions
+    early: EarlyRecords
     attempt: int
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
     _announced: asyncio.TimerHandle | None = None
@@ -41,12 +45,13 @@ class NodeRun:
 
     async def run(self) -> NodeResult:
         """The node's outputs; ApplicationError says whether another attempt may help."""
+        await self.early.settled(self.task.execution_id)
         self._announced = asyncio.get_running_loop().call_later(QUICK, self._announce)
         async with heartbeats():
             try:
                 call = await self._call()
                 outputs = await self._run(call)
-                await self._record(call, NodeStatus.COMPLETED, outputs=outputs)
+                ran = await self._completed(call, outputs)
             except asyncio.CancelledError:
                 await self._record(None, NodeStatus.CANCELED)
                 raise
@@ -55,7 +60,19 @@ class NodeRun:
                 raise error from None
             finally:
                 await self._stop_announcing()
-        return NodeResult(outputs)
+        return NodeResult(outputs, ran)
+
+    async def _completed(self, call: Call, outputs: dict[str, Items]) -> Ran | None:
+        """Records the node run: while Temporal is being told, where the workflow sees to it that it is."""
+        carried = sum(items.inline_size for items in (*self.task.inputs, *outputs.values()))
+        if not self.task.journaled or call.logs or carried > MOST_CARRIED:
+            await self._record(call, NodeStatus.COMPLETED, outputs=outputs)
+            return None
+        await self._stop_announcing()
+        record = self._made(call, NodeStatus.COMPLETED, outputs=outputs)
+        self.early.begin(self.task.execution_id, record)
+        assert record.finished_at, "it has ended"
+        return Ran(self.started, record.finished_at, self.attempt)
 
     async def _run(self, call: Call) -> dict[str, Items]:
         checkpoint = await self._checkpoint()
@@ -149,7 +166,10 @@ class NodeRun:
         await self._stop_announcing()
         await self._write(call, status, **found)
 
-    async def _write(
+    async def _write(self, call: Call | None, status: NodeStatus, **found: Any) -> None:
+        await self.executions.record(self.task.execution_id, [self._made(call, status, **found)])
+
+    def _made(
         self,
         call: Call | None,
         status: NodeStatus,
@@ -157,8 +177,8 @@ class NodeRun:
         outputs: dict[str, Items] | None = None,
         error: RunError | None = None,
         failed_attempt: RunError | None = None,
-    ) -> None:
-        record = NodeRecord(
+    ) -> NodeRecord:
+        return NodeRecord(
             self.task.node,
             self.task.run_index,
             status,
@@ -171,4 +191,3 @@ class NodeRun:
             failed_attempt=failed_attempt,
             logs=call.shown_logs if call else [],
         )
-        await self.executions.record(self.task.execution_id, [record])

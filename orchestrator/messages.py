@@ -72,7 +72,10 @@ class AdvanceResult:
 
 @dataclass(frozen=True)
 class NodeTask:
-    """Run one effectful node."""
+    """Run one effectful node.
+
+    `journaled` says that the workflow sees to it that the node run is recorded: with what the result says of it.
+    """
 
     execution_id: str
     version_id: str
@@ -83,13 +86,24 @@ class NodeTask:
     reads: dict[str, dict[str, Items]]
     trigger: Items
     now: datetime
+    journaled: bool = False
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How a node run went, for its record."""
+
+    started_at: datetime
+    finished_at: datetime
+    attempt: int = 1
 
 
 @dataclass(frozen=True)
 class NodeResult:
-    """The node's items by output port."""
+    """The node's items by output port; without `ran` the node run is recorded already."""
 
     outputs: dict[str, Items]
+    ran: Ran | None = None
 
 
 @dataclass(frozen=True)

@@ -152,7 +152,8 @@ class RunState:
     """A run between two decisions.
 
     `ready` may start, `running` has started (by task key), `waiting` waits for time, a child or a person.
-    `journal` holds what is still to be written to the record. `iterations` counts each loop's iterations over
+    `journal` holds what is still to be written to the record, `unconfirmed` what may have been written already: it is
+    looked after when there is something to be written next. `iterations` counts each loop's iterations over
     all its runs, which numbers them. `conversations` are agents at work: by task key, and below it by the call that
     another agent made. `served` counts what nodes did for others, which numbers those node runs. `desk`
     has what people are asked, `asking` the node runs that ask it, by task key. `calls` are those that came for nodes
@@ -166,6 +167,7 @@ class RunState:
     waiting: dict[str, Waiting] = field(default_factory=dict)
     results: dict[int, Items] = field(default_factory=dict)
     journal: list[NodeRecord] = field(default_factory=list)
+    unconfirmed: list[NodeRecord] = field(default_factory=list)
     iterations: dict[int, int] = field(default_factory=dict)
     conversations: dict[str, Conversation] = field(default_factory=dict)
     served: int = 0

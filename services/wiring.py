@@ -241,9 +241,10 @@ class Server:
 class WorkerRole:
     """A worker for each of some queues, on one store."""
 
-    def __init__(self, parts: Parts, workers: Sequence[Worker], *, owns_parts: bool) -> None:
+    def __init__(self, parts: Parts, workers: Sequence[Worker], activities: Activities, *, owns_parts: bool) -> None:
         self._parts = parts
         self._workers = workers
+        self._activities = activities
         self._owns_parts = owns_parts
         self._running: list[asyncio.Task[None]] = []
 
@@ -266,6 +267,7 @@ class WorkerRole:
         if self._running:
             await asyncio.gather(*(worker.shutdown() for worker in self._workers))
             await asyncio.wait(self._running)
+            await self._activities.drain()
         if self._owns_parts:
             await self._parts.close()
 
@@ -334,7 +336,7 @@ def build_worker(
         max_activities=settings.orchestrator_max_activities,
         graceful_shutdown=timedelta(seconds=settings.orchestrator_shutdown_seconds),
     )
-    return WorkerRole(shared, workers, owns_parts=parts is None)
+    return WorkerRole(shared, workers, activities, owns_parts=parts is None)
 
 
 def build_poller(parts: Parts, firing: Firing) -> Poller:

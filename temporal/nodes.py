@@ -9,6 +9,7 @@ from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_
 from orchestrator.errors import RunError
 from orchestrator.interpreter import Interpreter
 from orchestrator.messages import NodeResult, NodeTask
+from orchestrator.record import NodeRecord, NodeStatus
 from orchestrator.start import RunStart
 from orchestrator.state import Done, Failed, Task
 from temporal.queues import task_queue
@@ -20,8 +21,8 @@ _HEARTBEAT_TIMEOUT = timedelta(seconds=15)
 _LONGEST_ATTEMPT = timedelta(days=7)
 
 
-async def run_node(start: RunStart, interpreter: Interpreter, task: Task) -> Done | Failed:
-    """What came of the node."""
+async def run_node(start: RunStart, interpreter: Interpreter, task: Task) -> tuple[Done | Failed, NodeRecord | None]:
+    """What came of the node, and its record where that is ours to see to."""
     plan = interpreter.plan.nodes[task.node]
     data = (interpreter.inputs(task), interpreter.reads(task))
     inputs, reads = await spilled(start.execution_id, data, INLINE_TOTAL)
@@ -35,6 +36,7 @@ async def run_node(start: RunStart, interpreter: Interpreter, task: Task) -> Don
         reads,
         start.input,
         workflow.now(),
+        journaled=True,
     )
     try:
         result: NodeResult = await workflow.execute_activity(
@@ -51,8 +53,24 @@ async def run_node(start: RunStart, interpreter: Interpreter, task: Task) -> Don
     except ActivityError as error:
         if is_cancelled_exception(error):
             raise
-        return Failed(run_error(plan.name, error))
-    return Done(result.outputs)
+        return Failed(run_error(plan.name, error)), None
+    return Done(result.outputs), _record(node, result)
+
+
+def _record(node: NodeTask, result: NodeResult) -> NodeRecord | None:
+    ran = result.ran
+    if ran is None:
+        return None
+    return NodeRecord(
+        node.node,
+        node.run_index,
+        NodeStatus.COMPLETED,
+        ran.attempt,
+        ran.started_at,
+        ran.finished_at,
+        node.inputs,
+        result.outputs,
+    )
 
 
 def run_error(node: str, error: ActivityError) -> RunError:

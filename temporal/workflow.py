@@ -43,6 +43,8 @@ LOCAL_RETRY = RetryPolicy(initial_interval=timedelta(milliseconds=100), maximum_
 LOCAL_BYTES = 1024 * 1024
 # At this multiple of the history at which Temporal suggests to continue as new, nothing more is started until then.
 DRAIN = 3
+# So many records of nodes that ran go unconfirmed; an advance of its own makes sure of them then.
+MOST_UNCONFIRMED = 16
 
 
 @workflow.defn(name="Orchestrator")
@@ -197,7 +199,8 @@ class OrchestratorWorkflow:
                 interpreter.begin(task)
                 self._spawn(task.key, self._run_node(interpreter, task))
             pure = list(self._state.ready)
-        if pure or self._state.journal or self._pending_status:
+        unwritten = self._state.journal or len(self._state.unconfirmed) >= MOST_UNCONFIRMED
+        if pure or unwritten or self._pending_status:
             self._advances += 1
             self._spawn(f"advance {self._advances}", self._advance(interpreter, pure))
 
@@ -210,15 +213,16 @@ class OrchestratorWorkflow:
         """Has pure tasks done and the journal written, in one activity, which is scheduled at once."""
         large = any(items.size > LOCAL_BYTES for task in tasks for items in interpreter.inputs(task))
         local = self._local and not large and not self._more
-        journal, status = self._state.journal, end or self._pending_status
+        journal, unconfirmed = self._state.journal, self._state.unconfirmed
+        status = end or self._pending_status
         # What people are asked, and calls from outside, are nothing that nodes know of.
         state = replace(self._state, ready=tasks, desk=Desk(), asking={}, calls={})
         request = AdvanceRequest(interpreter.start, state, workflow.now(), status, brief=local)
         handle = self._start_advance(request, self._summary(interpreter, tasks), local=local)
-        self._state.journal, self._pending_status = [], None
+        self._state.journal, self._state.unconfirmed, self._pending_status = [], [], None
         for task in tasks:
             interpreter.begin(task)
-        return self._advanced(interpreter, handle, tasks, journal, status)
+        return self._advanced(interpreter, handle, tasks, [*unconfirmed, *journal], status)
 
     async def _advanced(
         self,
@@ -267,7 +271,9 @@ class OrchestratorWorkflow:
         )
 
     async def _run_node(self, interpreter: Interpreter, task: Task) -> None:
-        outcome = await run_node(self._start, interpreter, task)
+        outcome, record = await run_node(self._start, interpreter, task)
+        if record:
+            self._state.unconfirmed.append(record)
         self._inbox.append(partial(interpreter.complete, task, outcome))
 
     async def _wait(self, interpreter: Interpreter, waiting: Waiting) -> None:

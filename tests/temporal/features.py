@@ -171,4 +171,15 @@ FEATURES: dict[str, Feature] = {
         {"n": 1},
         None,
     ),
+    # Start ─ C0 ─ … ─ C17     (more nodes in a row than their records go unconfirmed)
+    "effectful_chain": Feature(
+        workflow(
+            "effectful_chain",
+            [trigger(), *(javascript(f"C{i}", "return items.map(i => ({n: i.n + 1}))") for i in range(18))],
+            "Start -> C0",
+            *(f"C{i} -> C{i + 1}" for i in range(17)),
+        ),
+        {"n": 0},
+        {"C17": [{"n": 18}]},
+    ),
 }
