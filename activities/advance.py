@@ -92,7 +92,9 @@ class Advance:
             items = await self.data.load(interpreter.inputs(task)[0])
             return Merged(await self._save(items))
         started = datetime.now(UTC)
-        call = await self._call(interpreter, task)
+        given = interpreter.inputs(task)
+        call = await self._call(interpreter, task, given)
+        inputs = None if task.kind == "test" else given
         try:
             if task.kind == "test":
                 return Tested(await self._condition(call))
@@ -102,24 +104,24 @@ class Advance:
                 produced = await self._run(call, task)
         except NodeError as error:
             failure = call.error(error, error.item)
-            self._record(interpreter, task, call, started, error=failure)
+            self._record(call, inputs, started, error=failure)
             return Failed(failure)
         if isinstance(produced, Iterate):
-            self._record(interpreter, task, call, started, status=NodeStatus.RUNNING)
+            self._record(call, inputs, started, status=NodeStatus.RUNNING)
             return Opened(produced)
         if not isinstance(produced, Output):
             works = isinstance(produced, Converse)
-            self._record(interpreter, task, call, started, status=NodeStatus.RUNNING if works else NodeStatus.WAITING)
+            self._record(call, inputs, started, status=NodeStatus.RUNNING if works else NodeStatus.WAITING)
             return Suspended(produced)
         saved = {port: await self._save(list(items)) for port, items in produced.ports.items()}
         outputs = completed_outputs(call.plan, saved)
-        self._record(interpreter, task, call, started, outputs=outputs, reused=interpreter.is_pinned(task))
+        self._record(call, inputs, started, outputs=outputs, reused=interpreter.is_pinned(task))
         return Done(outputs)
 
-    async def _call(self, interpreter: Interpreter, task: Task) -> Call:
+    async def _call(self, interpreter: Interpreter, task: Task, given: list[Items]) -> Call:
         start, definition = self.request.start, self.definition
         name = definition.plan.nodes[task.node].name
-        inputs = [await self.data.load(items) for items in interpreter.inputs(task)]
+        inputs = [await self.data.load(items) for items in given]
         reads = {read: await self.data.load_ports(ports) for read, ports in interpreter.reads(task).items()}
         trigger = await self.data.load(start.input) if self.calls.uses_trigger(task.node) else []
         run_index, now = interpreter.run_index(task), self.request.now
@@ -166,9 +168,8 @@ class Advance:
 
     def _record(
         self,
-        interpreter: Interpreter,
-        task: Task,
         call: Call,
+        inputs: list[Items] | None,
         started: datetime,
         *,
         status: NodeStatus = NodeStatus.COMPLETED,
@@ -184,7 +185,7 @@ class Advance:
                 status,
                 started_at=started,
                 finished_at=datetime.now(UTC) if status.ended else None,
-                inputs=interpreter.inputs(task) if task.kind != "test" else None,
+                inputs=inputs,
                 outputs=outputs,
                 error=error,
                 logs=call.shown_logs,

@@ -13,6 +13,8 @@ MAX_DEPTH = 500
 MAX_EXPONENT = 6144
 _MAX_BITS = 14_280  # within the 4300 digits that Python reads back
 _SHORT = 15  # a plain decimal of at most 15 digits always survives a float
+_PLAIN_DEPTH = 20
+_PLAIN_INT = 1 << 63
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -53,6 +55,8 @@ def dumps(value: Any) -> str:
 
 def check(value: Any) -> None:
     """Raise NotJson unless `dumps` can write the value exactly."""
+    if _is_plain(value, _PLAIN_DEPTH):
+        return
     path: list[str | int] = []
     if not _is_container(value):
         _check_scalar(value, path)
@@ -76,6 +80,25 @@ def check(value: Any) -> None:
         else:
             _check_scalar(child, path)
             path.pop()
+
+
+def _is_plain(value: Any, depth: int) -> bool:
+    """Whether the value is beyond doubt; most are, and this takes a third of the time of finding out where it isn't."""
+    kind = type(value)
+    if kind is str:
+        return bool(value.isascii())
+    if kind is int:
+        return bool(-_PLAIN_INT < value < _PLAIN_INT)
+    if kind is dict:
+        if depth == 0:
+            return False
+        for key, child in value.items():
+            if type(key) is not str or not key.isascii() or not _is_plain(child, depth - 1):
+                return False
+        return True
+    if kind is list:
+        return depth > 0 and all(_is_plain(child, depth - 1) for child in value)
+    return value is None or kind is bool or (kind is float and math.isfinite(value))
 
 
 def dotted(path: list[str | int]) -> str:

@@ -88,6 +88,10 @@ def describe(error: Exception) -> tuple[grpc.StatusCode, str, str, Sequence[Prob
 class ErrorInterceptor(ServerInterceptor):
     """Answers every exception of a handler with a status of the table; logs what nobody foresaw."""
 
+    def __init__(self) -> None:
+        # Each method's handler, and what it was wrapped into.
+        self._wrapped: dict[str, tuple[Any, Any]] = {}
+
     async def intercept_service(
         self,
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
@@ -98,12 +102,20 @@ class ErrorInterceptor(ServerInterceptor):
         if handler is None or handler.request_streaming:
             return handler
         method = str(handler_call_details.method)
-        decode = _tolerant(handler.request_deserializer)
-        if handler.response_streaming:
-            wrapped = _guard_stream(handler.unary_stream, method)
-            return grpc.unary_stream_rpc_method_handler(wrapped, decode, handler.response_serializer)
-        wrapped_unary = _guard_unary(handler.unary_unary, method)
-        return grpc.unary_unary_rpc_method_handler(wrapped_unary, decode, handler.response_serializer)
+        known, wrapped = self._wrapped.get(method, (None, None))
+        if known is not handler:
+            wrapped = _guarded(handler, method)
+            self._wrapped[method] = handler, wrapped
+        return wrapped
+
+
+def _guarded(handler: Any, method: str) -> Any:
+    decode = _tolerant(handler.request_deserializer)
+    if handler.response_streaming:
+        stream = _guard_stream(handler.unary_stream, method)
+        return grpc.unary_stream_rpc_method_handler(stream, decode, handler.response_serializer)
+    unary = _guard_unary(handler.unary_unary, method)
+    return grpc.unary_unary_rpc_method_handler(unary, decode, handler.response_serializer)
 
 
 def _tolerant(decode: Callable[[bytes], Any]) -> Callable[[bytes], Any]:

@@ -1,8 +1,9 @@
 """The store as activities see it: implements the protocols of `activities.ports`."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
+from types import TracebackType
 
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -30,17 +31,19 @@ from services.store.engine import Database
 from services.store.people import asking, links
 
 
-@asynccontextmanager
-async def outages_named() -> AsyncIterator[None]:
+class _OutagesNamed(AbstractAsyncContextManager[None]):
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, OperationalError | InterfaceError | PoolTimeoutError):
+            raise StoreUnavailableError("PostgreSQL doesn't answer") from error
+        if isinstance(error, DBAPIError) and error.connection_invalidated:
+            raise StoreUnavailableError("the connection to PostgreSQL was lost") from error
+
+
+def outages_named() -> AbstractAsyncContextManager[None]:
     """Raises StoreUnavailableError for what passes once PostgreSQL is back."""
-    try:
-        yield
-    except (OperationalError, InterfaceError, PoolTimeoutError) as error:
-        raise StoreUnavailableError("PostgreSQL doesn't answer") from error
-    except DBAPIError as error:
-        if not error.connection_invalidated:
-            raise
-        raise StoreUnavailableError("the connection to PostgreSQL was lost") from error
+    return _OutagesNamed()
 
 
 class StoredDefinitions:

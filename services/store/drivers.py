@@ -4,8 +4,9 @@ psycopg's own pool waits for a server that is away; here whoever asks is told at
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from types import TracebackType
 from typing import Any
 
 import psycopg
@@ -24,16 +25,23 @@ class Drivers:
         self._idle: list[Driver] = []
         self._closed = False
 
-    @asynccontextmanager
-    async def use(self) -> AsyncIterator[Driver]:
+    def use(self) -> "Use":
         """A connection; psycopg.OperationalError if there is none, or none within the patience, in seconds."""
+        return Use(self)
+
+    async def take(self) -> Driver:
+        """See `use`; whoever takes a connection gives it back."""
         await self._admit()
         try:
-            connection = self._idle.pop() if self._idle else await self._connect()
-            try:
-                yield connection
-            finally:
-                await self._give_back(connection)
+            return self._idle.pop() if self._idle else await self._connect()
+        except BaseException:
+            self._free.release()
+            raise
+
+    async def give_back(self, connection: Driver) -> None:
+        """Ends the use of a connection that was taken."""
+        try:
+            await self._keep(connection)
         finally:
             self._free.release()
 
@@ -52,7 +60,7 @@ class Drivers:
         except TimeoutError:
             raise psycopg.OperationalError("every connection is in use") from None
 
-    async def _give_back(self, connection: Driver) -> None:
+    async def _keep(self, connection: Driver) -> None:
         if connection.broken or connection.closed:
             # The server went away: the others are as dead.
             await self._close_idle()
@@ -66,3 +74,19 @@ class Drivers:
         idle, self._idle = self._idle, []
         for connection in idle:
             await connection.close()
+
+
+class Use(AbstractAsyncContextManager[Driver]):
+    """Lends one connection. A class, as a generator would cost as much as a small statement's preparation."""
+
+    def __init__(self, drivers: Drivers) -> None:
+        self._drivers = drivers
+
+    async def __aenter__(self) -> Driver:
+        self._connection = await self._drivers.take()
+        return self._connection
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._drivers.give_back(self._connection)

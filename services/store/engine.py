@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from types import TracebackType
 from typing import Any
 
 import psycopg
@@ -10,12 +11,13 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 
-from services.store.drivers import Driver, Drivers
+from services.store.drivers import Driver, Drivers, Use
 
 STATEMENT_TIMEOUT = 60.0
 CONNECT_TIMEOUT = 10
 # Seconds to wait for a connection of a pool.
 _PATIENCE = 30
+_FAILURES = (psycopg.OperationalError, psycopg.InterfaceError)
 _SCHEMES = ("postgresql", "postgres", "postgresql+psycopg")
 
 
@@ -76,17 +78,12 @@ class Database:
         async with self._autocommit.connect() as connection:
             yield connection
 
-    @asynccontextmanager
-    async def driver(self) -> AsyncIterator[Driver]:
+    def driver(self) -> "DriverUse":
         """As `single`, but psycopg's own connection: for statements at every step of a run, and for large bodies.
 
         SQLAlchemy's layers cost more than such a statement does.
         """
-        try:
-            async with self._drivers.use() as connection:
-                yield connection
-        except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-            raise OperationalError(None, None, error) from error
+        return DriverUse(self._drivers)
 
     async def _connect(self) -> Driver:
         return await psycopg.AsyncConnection[Any].connect(
@@ -120,3 +117,20 @@ class Database:
 
     async def __aexit__(self, *_: Any) -> None:
         await self.close()
+
+
+class DriverUse(Use):
+    """Lends one of psycopg's connections; its failures become SQLAlchemy's, so that there is one kind to handle."""
+
+    async def __aenter__(self) -> Driver:
+        try:
+            return await super().__aenter__()
+        except _FAILURES as error:
+            raise OperationalError(None, None, error) from error
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await super().__aexit__(kind, error, trace)
+        if isinstance(error, _FAILURES):
+            raise OperationalError(None, None, error) from error

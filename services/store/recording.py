@@ -176,7 +176,9 @@ def _statement(nodes: bool, attempts: bool, links: bool, execution: bool) -> str
 )"""
     parts = [run, _NODES if nodes else "", _ATTEMPTS if attempts else "", _LINKS if links else ""]
     news = f"id || '{OF_RUN}' || {_TOLD}" if execution else "id"
-    return f"WITH {','.join(filter(None, parts))}\nSELECT base, pg_notify('{CHANNEL}', {news}) FROM run"
+    statement = f"WITH {','.join(filter(None, parts))}\nSELECT base, pg_notify('{CHANNEL}', {news}) FROM run"
+    # psycopg reads a statement of more than 4,096 characters anew each time.
+    return " ".join(statement.split())
 
 
 def _fold(nodes: Sequence[NodeRecord]) -> list[_NodeRow]:
