@@ -70,7 +70,7 @@ class NodeRun:
             return None
         await self._stop_announcing()
         record = self._made(call, NodeStatus.COMPLETED, outputs=outputs)
-        self.early.begin(self.task.execution_id, record)
+        self.early.add(self.task.execution_id, record)
         assert record.finished_at, "it has ended"
         return Ran(self.started, record.finished_at, self.attempt)
 

@@ -24,7 +24,9 @@ class Store(MemoryExecutions):
 
     def __init__(self) -> None:
         super().__init__(MemoryDefinitions())
+        self.asked = asyncio.Event()
         self.let = asyncio.Event()
+        self.failing: Exception | None = None
         self.calls = 0
 
     async def record(
@@ -32,7 +34,10 @@ class Store(MemoryExecutions):
     ) -> None:
         """Waits first."""
         self.calls += 1
+        self.asked.set()
         await self.let.wait()
+        if self.failing:
+            raise self.failing
         await super().record(execution_id, nodes, execution)
 
 
@@ -40,31 +45,50 @@ def ended(node: str) -> NodeRecord:
     return NodeRecord(node, 0, NodeStatus.COMPLETED)
 
 
-async def test_what_is_being_written_is_waited_for_in_order() -> None:
+async def test_neighbours_are_written_together_and_in_order() -> None:
     store = Store()
     early = EarlyRecords(store)
-    for node in "ABC":
-        early.begin("run", ended(node))
-    early.begin("other", ended("D"))
+    early.add("run", ended("A"))
+    early.add("run", ended("B"))
+    early.add("other", ended("D"))
+    await store.asked.wait()
+    early.add("run", ended("C"))
+    draining = asyncio.ensure_future(early.drain())
     asking = asyncio.ensure_future(early.missing("run", [ended("A"), ended("C"), ended("E")]))
     await asyncio.sleep(0)
     assert not asking.done()
     store.let.set()
+    await draining
     assert [record.node for record in await asking] == ["E"]
-    await early.drain()
     assert [node for node, _, _ in store.of("run").log] == ["A", "B", "C"]
     assert [node for node, _, _ in store.of("other").log] == ["D"]
+    assert store.calls == 3
 
 
-async def test_what_could_not_be_written_is_missing() -> None:
+async def test_whoever_asks_first_writes_himself() -> None:
     store = Store()
     store.let.set()
-    store.away = True
     early = EarlyRecords(store)
-    early.begin("run", ended("A"))
+    early.add("run", ended("A"))
+    early.add("run", ended("B"))
     assert await early.missing("run", [ended("A")]) == [ended("A")]
-    store.away = False
-    early.begin("run", ended("B"))
+    await early.drain()
+    assert [node for node, _, _ in store.of("run").log] == ["B"]
+    assert await early.missing("run", [ended("B")]) == []
+
+
+@pytest.mark.parametrize("error", [StoreUnavailableError("away"), LookupError("gone"), ValueError("a bug")])
+async def test_what_could_not_be_written_is_missing(error: Exception) -> None:
+    store = Store()
+    store.let.set()
+    store.failing = error
+    early = EarlyRecords(store)
+    early.add("run", ended("A"))
+    await early.drain()
+    assert await early.missing("run", [ended("A")]) == [ended("A")]
+    store.failing = None
+    early.add("run", ended("B"))
+    await early.drain()
     assert await early.missing("run", [ended("A"), ended("B")]) == [ended("A")]
 
 
@@ -73,8 +97,9 @@ async def test_only_so_many_are_remembered(monkeypatch: pytest.MonkeyPatch) -> N
     store = Store()
     store.let.set()
     early = EarlyRecords(store)
-    early.begin("run", ended("A"))
-    early.begin("run", ended("B"))
+    early.add("run", ended("A"))
+    early.add("run", ended("B"))
+    await early.drain()
     assert await early.missing("run", [ended("A"), ended("B")]) == [ended("A")]
 
 
@@ -91,7 +116,7 @@ async def test_what_only_the_run_could_write_is_complete(engine: Engine, monkeyp
     carried: list[int] = []
 
     async def record(execution_id: str, nodes: Sequence[NodeRecord], execution: ExecutionRecord | None = None) -> None:
-        if execution is None and len(nodes) == 1 and nodes[0].node in CODE_NODES:
+        if execution is None and 0 < len(nodes) < MOST_UNCONFIRMED and nodes[0].node in CODE_NODES:
             raise StoreUnavailableError("refused")
         carried.append(len(nodes))
         await whole(execution_id, nodes, execution)
