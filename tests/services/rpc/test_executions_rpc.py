@@ -13,6 +13,7 @@ from workflow_engine.v1 import execution_pb2 as ex
 from workflow_engine.v1 import workflow_pb2
 from workflow_engine.v1 import workflow_service_pb2 as pb
 
+from services.store import events
 from services.store.ids import new_id
 from tests.services.conftest import Api, arrows, chain
 
@@ -234,6 +235,58 @@ async def test_versions_of_a_workflow_are_run(api: Api) -> None:
         assert set(await history(api, run)) == {"T", ran}
     assert await refused(execute(api, workflow_id, version=9)) == (Code.NOT_FOUND, [])
     assert await refused(execute(api, "none")) == (Code.NOT_FOUND, [])
+
+
+async def test_the_latest_version_is_run_whatever_was_the_latest_before(api: Api) -> None:
+    """A server that knows a workflow's latest version asks no more; the statement that records the run makes sure."""
+    workflow_id = await api.create(chain("A"))
+
+    async def ran() -> set[str]:
+        run = await execute(api, workflow_id)
+        await watch(api, run)
+        return set(await history(api, run))
+
+    assert [await ran() for _ in range(2)] == [{"T", "A"}] * 2
+    changed = json_format.ParseDict(chain("B"), workflow_pb2.Workflow())
+    await api.stub.UpdateWorkflow(pb.UpdateWorkflowRequest(workflow_id=workflow_id, workflow=changed))
+    assert [await ran() for _ in range(2)] == [{"T", "B"}] * 2
+    changed = json_format.ParseDict({"name": "two", "nodes": [trigger("T"), trigger("U")]}, workflow_pb2.Workflow())
+    await api.stub.UpdateWorkflow(pb.UpdateWorkflowRequest(workflow_id=workflow_id, workflow=changed))
+    for _ in range(2):
+        assert await refused(execute(api, workflow_id)) == (Code.INVALID_ARGUMENT, ["TRIGGER_AMBIGUOUS"])
+    named = [await execute(api, workflow_id, trigger="U", request_id="once") for _ in range(3)]
+    assert len(set(named)) == 1
+    await api.stub.DeleteWorkflow(pb.DeleteWorkflowRequest(workflow_id=workflow_id))
+    assert await refused(execute(api, workflow_id, trigger="U")) == (Code.NOT_FOUND, [])
+
+
+async def test_who_waits_for_the_end_reads_the_run_once(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    reads: list[str] = []
+    read = events.after
+
+    async def counted(connection: Any, execution_id: str, *rest: Any) -> events.News:
+        reads.append(execution_id)
+        return await read(connection, execution_id, *rest)
+
+    monkeypatch.setattr(events, "after", counted)
+    run = await execute(api, await api.create(waiting()))
+    ends = [ex.EXECUTION_STARTED, ex.EXECUTION_PAUSED, ex.EXECUTION_FINISHED]
+    call = api.stub.WatchExecution(ex.WatchExecutionRequest(execution_id=run, types=ends), timeout=60)
+    found_events = []
+    async for response in call:
+        found_events.append(response.event)
+        if response.event.type == ex.EXECUTION_STARTED:
+            await api.stub.PauseExecution(ex.PauseExecutionRequest(execution_id=run))
+        elif response.event.type == ex.EXECUTION_PAUSED:
+            await api.stub.CancelExecution(ex.CancelExecutionRequest(execution_id=run, reason="enough"))
+    _, paused, finished = found_events
+    assert (paused.type, paused.execution.status) == (ex.EXECUTION_PAUSED, ex.PAUSED)
+    found = await get(api, run)
+    assert (finished.execution.status, finished.execution.error) == (ex.CANCELED, found.error)
+    assert finished.execution.finished_at == found.finished_at
+    assert finished.execution.last_sequence == found.last_sequence
+    assert finished.sequence > paused.sequence
+    assert len(reads) == 1
 
 
 async def test_a_failing_run(api: Api) -> None:

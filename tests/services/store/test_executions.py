@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -38,6 +39,24 @@ async def test_a_request_id_begins_one_run(store: Store) -> None:
         other = await executions.startable(connection, store.workflow.id, 1, "other")
     assert (found.version_id, found.earlier_execution_id) == (store.workflow.version_id, winner)
     assert (other.version_id, other.earlier_execution_id) == (store.workflow.version_id, None)
+
+
+async def test_a_run_of_the_latest_version_is_recorded_only_while_it_is(store: Store) -> None:
+    async def inserted(**changes: Any) -> bool:
+        async with store.database.driver() as connection:
+            return await executions.insert(connection, NewExecution(store.start(**changes), BEGUN), latest=True)
+
+    assert await inserted()
+    async with store.database.transaction() as session:
+        await workflows.update(session, store.workflow.id, draft(chain("C")))
+    assert not await inserted()
+    async with store.database.reading() as session:
+        second = await workflows.version_id(session, store.workflow.id, 0)
+    assert await inserted(version_id=second, version=2)
+    async with store.database.transaction() as session:
+        await workflows.delete(session, store.workflow.id)
+    assert not await inserted(version_id=second, version=2)
+    assert await store.count("workflow_executions") == 2
 
 
 async def test_runs_without_request_ids_are_all_begun(store: Store) -> None:

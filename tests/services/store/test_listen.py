@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 import psycopg
 import pytest
 
+from orchestrator.errors import RunError
 from orchestrator.record import ExecutionRecord, NodeRecord, NodeStatus, Status
-from services.store import recording
-from services.store.listen import Listener
+from services.store import recording, serial
+from services.store.listen import Listener, Standing
 from tests.services.conftest import Store
 
 
@@ -25,6 +26,23 @@ async def test_only_the_watchers_of_a_run_are_woken(store: Store) -> None:
             assert not await first.wait(0.1)
             await recording.record(store.database, one, [], ExecutionRecord(Status.COMPLETED, datetime.now(UTC)))
             assert await first.wait(5)
+    finally:
+        await listener.stop()
+
+
+@pytest.mark.parametrize(("message", "told"), [("short", True), ("ö" * 4000, False)])
+async def test_how_a_run_stands_is_told_unless_that_is_too_long(store: Store, message: str, told: bool) -> None:
+    run, now = await store.execution(), datetime.now(UTC)
+    error = RunError("BROKEN", message, "A")
+    listener = Listener(store.database.url)
+    await listener.start()
+    try:
+        with listener.watch(run, nodes=False) as watcher:
+            await recording.record(store.database, run, [NodeRecord("A", 0, NodeStatus.FAILED)])
+            await recording.record(store.database, run, [], ExecutionRecord(Status.FAILED, now, error))
+            assert await watcher.wait(5)
+            expected = Standing("FAILED", 4, now, now, serial.write(error), 4)
+            assert watcher.standing == (expected if told else None)
     finally:
         await listener.stop()
 
