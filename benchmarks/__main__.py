@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 from temporalio.client import Client
 
+from benchmarks.cost import Processes, cpu_ms, engine, program
 from benchmarks.subjects import Ours, Peers, Run, effectful, fan, linear
 
 ROUNDS = 20
@@ -78,7 +79,16 @@ async def throughputs(subjects: dict[str, Run]) -> dict[str, float]:
     return {name: statistics.median(values) for name, values in found.items()}
 
 
-async def measure(ours: Ours, peers: Peers) -> list[Row]:
+async def costs(subjects: dict[str, tuple[Run, Processes]]) -> dict[str, float]:
+    """The median CPU time of each subject's run, of three interleaved rounds."""
+    found: dict[str, list[float]] = {name: [] for name in subjects}
+    for _ in range(3):
+        for name, (run, processes) in subjects.items():
+            found[name].append(await cpu_ms(run, processes))
+    return {name: statistics.median(values) for name, values in found.items()}
+
+
+async def measure(ours: Ours, peers: Peers, our_processes: Processes, their_process: Processes) -> list[Row]:
     """Every figure."""
     five = await ours.subject("five", linear(5))
     twenty = await ours.subject("twenty", linear(20))
@@ -93,10 +103,11 @@ async def measure(ours: Ours, peers: Peers) -> list[Row]:
             "by hand fan": peers.fan(10),
         }
     )
+    none, ten = await ours.subject("no effect", effectful(0)), await ours.subject("ten effects", effectful(10))
     steps = await latencies(
         {
-            "none": await ours.subject("no effect", effectful(0)),
-            "ten": await ours.subject("ten effects", effectful(10)),
+            "none": none,
+            "ten": ten,
             "by hand none": peers.chain(0),
             "by hand ten": peers.chain(10),
         }
@@ -110,6 +121,18 @@ async def measure(ours: Ours, peers: Peers) -> list[Row]:
         },
         rounds=10,
     )
+    cpu = await costs(
+        {
+            "five": (five, our_processes),
+            "twenty": (twenty, our_processes),
+            "none": (none, our_processes),
+            "ten": (ten, our_processes),
+            "by hand 5": (peers.chain(5), their_process),
+            "by hand 20": (peers.chain(20), their_process),
+            "by hand none": (peers.chain(0), their_process),
+            "by hand ten": (peers.chain(10), their_process),
+        }
+    )
     rate = await throughputs({"five": five, "floor": peers.floor(), "by hand 5": peers.chain(5)})
     return [
         at_most("5 pure nodes", "ms", ms["five"], "empty workflow", ms["floor"], 1.3),
@@ -121,7 +144,19 @@ async def measure(ours: Ours, peers: Peers) -> list[Row]:
         at_most("300 nodes, each", "ms", long["three hundred"] / 300, "100 nodes, each", long["hundred"] / 100, 1.1),
         at_least("5 pure nodes, 100 at once", "runs/s", rate["five"], "empty workflow", rate["floor"], 0.7),
         Row("5 pure nodes, 100 at once", "runs/s", rate["five"], "by hand", rate["by hand 5"], "-", met=True),
+        *cpu_rows(cpu),
     ]
+
+
+def cpu_rows(cpu: dict[str, float]) -> list[Row]:
+    """What the API, the worker and PostgreSQL take of the CPU for a run, beside what a worker does by hand."""
+    node, activity = (cpu["ten"] - cpu["none"]) / 10, (cpu["by hand ten"] - cpu["by hand none"]) / 10
+    figures = [
+        ("5 pure nodes", cpu["five"], cpu["by hand 5"]),
+        ("20 pure nodes", cpu["twenty"], cpu["by hand 20"]),
+        ("one effectful node", node, activity),
+    ]
+    return [Row(name, "ms CPU", ours, "by hand", theirs, "-", met=True) for name, ours, theirs in figures]
 
 
 def at_most(name: str, unit: str, ours: float, peer: str, theirs: float, target: float) -> Row:
@@ -135,8 +170,8 @@ def at_least(name: str, unit: str, ours: float, peer: str, theirs: float, target
 
 
 @asynccontextmanager
-async def process(*command: str, ready: str) -> AsyncIterator[str]:
-    """A program, with what it printed up to the line that says `ready`; stopped at the end."""
+async def process(*command: str, ready: str) -> AsyncIterator[tuple[str, int]]:
+    """A program, with what it printed up to the line that says `ready`, and its id; stopped at the end."""
     pipe = asyncio.subprocess.PIPE
     started = await asyncio.create_subprocess_exec(*command, stdout=pipe)
     assert started.stdout
@@ -147,7 +182,7 @@ async def process(*command: str, ready: str) -> AsyncIterator[str]:
             if not line:
                 raise RuntimeError(f"{command} ended: {printed}")
             printed += line.decode()
-        yield printed
+        yield printed, started.pid
     finally:
         if started.returncode is None:
             started.terminate()
@@ -168,12 +203,15 @@ async def main() -> None:
     """Starts, measures, reports."""
     with tempfile.TemporaryDirectory(prefix="orchestrator-bench-") as data:
         stack = (sys.executable, "-m", "benchmarks.stack", "--data", data, "--grpc-port", "0", "--no-ui")
-        async with process(*stack, ready="Ctrl-C") as said:
+        async with process(*stack, ready="Ctrl-C") as (said, pid):
             addresses = dict(re.findall(r"^ +(API|Temporal) +(\S+)$", said, re.MULTILINE))
             worker = (sys.executable, "-m", "benchmarks.peers", addresses["Temporal"])
-            async with process(*worker, ready="polling"), grpc.aio.insecure_channel(addresses["API"]) as channel:
+            async with (
+                process(*worker, ready="polling") as (_, worker_pid),
+                grpc.aio.insecure_channel(addresses["API"]) as channel,
+            ):
                 client = await Client.connect(addresses["Temporal"])
-                rows = await measure(Ours(channel), Peers(client))
+                rows = await measure(Ours(channel), Peers(client), engine(pid), program(worker_pid))
     show(rows)
     RESULTS.mkdir(exist_ok=True)
     report = [{**row.__dict__, "ratio": row.ratio} for row in rows]
