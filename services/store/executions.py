@@ -99,9 +99,7 @@ class Startable:
     earlier_execution_id: str | None
 
 
-async def insert(
-    connection: Driver, new: NewExecution, *, latest: bool = False, within: str | None = None
-) -> bool:
+async def insert(connection: Driver, new: NewExecution, *, latest: bool = False, within: str | None = None) -> bool:
     """Records a run in one statement; False if its id or its request id is taken.
 
     `latest`: also False unless its version is the latest of a workflow that isn't deleted, of any workspace or of the
