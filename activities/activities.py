@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -18,13 +19,14 @@ from activities.data import Data
 from activities.early_records import EarlyRecords
 from activities.heartbeat import heartbeats
 from activities.node import NodeRun
+from activities.observed import Observe, ObservedExecutions, nobody_watches
 from activities.patience import PatientExecutions, PatientPayloads, PatientPeople, PatientTranscripts
 from activities.people import closing
 from activities.people.asking import Asking
 from activities.people.notifying import Notifying
 from activities.people.place import Place
 from activities.people.settling import Settling
-from activities.ports import Definition, Definitions, Executions, Payloads, People, Transcripts
+from activities.ports import Definition, Definitions, Executions, Observer, Payloads, People, Transcripts
 from nodes.factory import Catalogue
 from nodes.resources import Resources
 from orchestrator.errors import DefinitionError, RunError
@@ -74,6 +76,7 @@ class Activities:
         resources: Resources,
         transcripts: Transcripts,
         people: People,
+        observer: Observer | None = None,
     ) -> None:
         self._definitions = definitions
         self._executions = executions
@@ -81,6 +84,7 @@ class Activities:
         self._resources = resources
         # What is found out about a definition's nodes is kept as long as it is.
         self._found: WeakKeyDictionary[Definition, FoundNodes] = WeakKeyDictionary()
+        self._observer = observer
         self._data = Data(payloads)
         self._transcripts = PatientTranscripts(transcripts)
         self._people = PatientPeople(people)
@@ -116,7 +120,8 @@ class Activities:
     async def advance(self, request: AdvanceRequest) -> AdvanceResult:
         """Runs pure nodes, and writes down what is to be recorded."""
         definition = await self._definitions.get(request.start.version_id)
-        step = Advance(definition, request, self._calls(definition), self._data, self._executions, self._early)
+        watched = self._observe(definition)
+        step = Advance(definition, request, self._calls(definition), self._data, self._executions, self._early, watched)
         return await step.run()
 
     @activity.defn(name=LOAD_PLAN)
@@ -164,12 +169,14 @@ class Activities:
     async def node(self, args: Sequence[RawValue]) -> NodeResult:
         """Runs one effectful node; the activity's type is the node's subtype."""
         task = activity.payload_converter().from_payload(args[0].payload, NodeTask)
+        definition = await self._definitions.get(task.version_id)
         run = NodeRun(
-            calls=self._calls(await self._definitions.get(task.version_id)),
+            calls=self._calls(definition),
             task=task,
             data=self._patient_data,
-            executions=self._patient_executions,
+            executions=self._watched(definition),
             early=self._early,
+            observe=self._observe(definition),
             attempt=activity.info().attempt,
         )
         return await run.run()
@@ -223,10 +230,18 @@ class Activities:
         return Place(calls, self._people, task.execution_id, task.mode, now)
 
     async def _scene(self, task: AgentTask) -> Scene:
-        calls = self._calls(await self._definitions.get(task.version_id))
+        definition = await self._definitions.get(task.version_id)
+        executions = self._watched(definition)
         return await Scene.set(
-            calls, task, self._patient_data, self._patient_executions, self._transcripts, self._people
+            self._calls(definition), task, self._patient_data, executions, self._transcripts, self._people
         )
+
+    def _watched(self, definition: Definition) -> Executions:
+        executions = self._patient_executions
+        return executions if self._observer is None else ObservedExecutions(executions, definition, self._observer)
+
+    def _observe(self, definition: Definition) -> Observe:
+        return nobody_watches if self._observer is None else partial(self._observer.nodes_recorded, definition)
 
     def _calls(self, definition: Definition) -> Calls:
         found = self._found.setdefault(definition, {})

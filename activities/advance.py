@@ -9,6 +9,7 @@ from activities.calling import Calls, scope_of
 from activities.data import Data
 from activities.early_records import EarlyRecords
 from activities.invoke import Call, joined
+from activities.observed import Observe, nobody_watches
 from activities.ports import Definition, Executions
 from nodes.base import Item, Output
 from nodes.errors import NodeError, PermanentError
@@ -41,6 +42,7 @@ class Advance:
     data: Data
     executions: Executions
     early: EarlyRecords
+    observe: Observe = nobody_watches
     records: list[NodeRecord] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
     merges: list[Task] = field(default_factory=list)
@@ -50,7 +52,8 @@ class Advance:
         """Does the ready tasks and what follows from them, and writes everything down in one transaction."""
         state = self.request.state
         self.records.extend(await self.early.missing(self.request.start.execution_id, state.unconfirmed))
-        self.records.extend(state.journal)
+        journal = list(state.journal)
+        self.records.extend(journal)
         state.journal, state.unconfirmed = [], []
         interpreter = Interpreter(self.definition.plan, self.request.start, state)
         self.merges = [task for task in state.ready if task.kind == "merge"]
@@ -65,6 +68,8 @@ class Advance:
         execution_id = self.request.start.execution_id
         if self.records or own or execution:
             await self.executions.record(execution_id, [*self.records, *own], execution)
+            # Those of the early ones that were missing were told of when their node had run.
+            self.observe(execution_id, [*journal, *own])
         ended = execution is not None and execution.status.ended
         recorded = [record.key for record in own]
         return AdvanceResult(self._shortened(interpreter), recorded, ended, self._next(interpreter) is not None)

@@ -12,6 +12,7 @@ from activities.data import Data
 from activities.early_records import EarlyRecords
 from activities.heartbeat import heartbeats
 from activities.invoke import Call
+from activities.observed import Observe, nobody_watches
 from activities.ports import Checkpoint, Executions
 from nodes.base import Output
 from nodes.errors import NodeError, RetryableError
@@ -39,6 +40,7 @@ class NodeRun:
     executions: Executions
     early: EarlyRecords
     attempt: int
+    observe: Observe = nobody_watches
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
     _announced: asyncio.TimerHandle | None = None
     _announcement: asyncio.Task[None] | None = None
@@ -71,6 +73,7 @@ class NodeRun:
         await self._stop_announcing()
         record = self._made(call, NodeStatus.COMPLETED, outputs=outputs)
         self.early.add(self.task.execution_id, record)
+        self.observe(self.task.execution_id, [record])
         assert record.finished_at, "it has ended"
         return Ran(self.started, record.finished_at, self.attempt)
 

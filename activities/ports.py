@@ -63,6 +63,13 @@ class Checkpoint:
     failures: int = 0
 
 
+class Observer(Protocol):
+    """Who is to know what happens in runs; it never fails, and waits for nothing."""
+
+    def nodes_recorded(self, definition: Definition, execution_id: str, records: Sequence[NodeRecord]) -> None:
+        """These node runs of a run of the version were just recorded."""
+
+
 class Definitions(Protocol):
     """Immutable definitions by version id."""
 

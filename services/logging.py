@@ -7,12 +7,13 @@ from collections.abc import Iterable, MutableMapping
 from typing import Any, Literal
 
 import structlog
+from opentelemetry import trace
 
 from nodes.credentials.redaction import Redaction
 
 _QUIET = (
     *("sqlalchemy.engine", "alembic", "temporalio", "grpc", "asyncio"),
-    *("httpx", "httpcore", "httpx2", "httpcore2", "mcp"),
+    *("httpx", "httpcore", "httpx2", "httpcore2", "mcp", "uvicorn", "opentelemetry"),
 )
 
 
@@ -40,6 +41,7 @@ def configure(level: str, style: Literal["json", "console"], service: str) -> No
 
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
+        _name_trace,
         structlog.stdlib.add_log_level,
         structlog.stdlib.ExtraAdder(),
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="timestamp"),
@@ -87,6 +89,13 @@ def _rendering(style: Literal["json", "console"]) -> list[structlog.typing.Proce
         structlog.processors.EventRenamer("message"),
         structlog.processors.JSONRenderer(ensure_ascii=False),
     ]
+
+
+def _name_trace(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    span = trace.get_current_span().get_span_context()
+    if span.is_valid:
+        event["trace_id"], event["span_id"] = f"{span.trace_id:032x}", f"{span.span_id:016x}"
+    return event
 
 
 def _without_secrets(_: Any, __: str, line: Any) -> Any:

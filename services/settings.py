@@ -9,6 +9,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from nodes.credentials.filling import is_protected
 from nodes.http.policy import EgressPolicy
+from nodes.http.traces import TracedHosts
 from nodes.mcp.registry import RegisteredServer, read_servers
 from services.gateway.options import parse_networks, parse_origins
 from services.store.engine import database_url
@@ -51,6 +52,15 @@ class Settings(BaseSettings):
     orchestrator_trusted_proxies: str = Field("", description="the networks of proxies that tell clients' addresses")
     orchestrator_cors_origins: str = Field("", description="other origins whose pages may call the REST API")
     orchestrator_rate_limit: int = Field(1200, ge=0, description="requests a minute from one address; 0 for any number")
+
+    orchestrator_metrics_host: str = Field("127.0.0.1", description="the address that metrics are read at")
+    orchestrator_metrics_port: int | None = Field(
+        None, ge=0, le=65535, description="its port, 0 for any free one; without it there are no metrics"
+    )
+    orchestrator_metrics_workflows: int = Field(
+        100, ge=0, le=10_000, description="how many workflows have series of their own; 0 for none"
+    )
+    orchestrator_trace_hosts: str = Field("", description="hosts that are told the trace that a request belongs to")
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
     log_format: Literal["json", "console"] = "json"
@@ -121,6 +131,12 @@ class Settings(BaseSettings):
     def _issuer(cls, value: str) -> str:
         if value and not is_protected(value):
             raise ValueError("must be an https:// address (or http:// on this machine)")
+        return value
+
+    @field_validator("orchestrator_trace_hosts")
+    @classmethod
+    def _hosts(cls, value: str) -> str:
+        TracedHosts.parse(value)
         return value
 
     @field_validator("secret_key", "orchestrator_temporal_keys")

@@ -149,12 +149,19 @@ class Stack:
         )
 
     async def _roles(self, url: str) -> None:
+        from services.observability import tracing
         from services.wiring import ServerRole, build_parts, build_server, build_worker, temporal_keys
         from temporal.client import connect
 
         settings = self._settings(url)
         address, namespace = self._temporal.address, self._temporal.namespace
-        client = await connect(keys=temporal_keys(settings), target_host=address, namespace=namespace)
+        client = await connect(
+            keys=temporal_keys(settings),
+            measured=settings.orchestrator_metrics_port is not None,
+            traced=tracing.wanted(),
+            target_host=address,
+            namespace=namespace,
+        )
         parts = build_parts(settings)
         self._started.push_async_callback(parts.close)
         self._worker = build_worker(settings, client, parts=parts)

@@ -21,6 +21,7 @@ from nodes.factory import Catalogue, get_node_executor_factory
 from nodes.files.store import FileStore
 from nodes.http.egress import Egress
 from nodes.http.policy import EgressPolicy
+from nodes.http.traces import TracedHosts
 from nodes.mcp.servers import McpServers
 from nodes.models.credentials import ANTHROPIC_API_KEY, OPENAI_API_KEY, AnthropicKey, OpenAiKey
 from nodes.resources import Resources
@@ -36,6 +37,11 @@ from services.gateway.site import Site
 from services.identity.identity import Identity
 from services.identity.reach import check_reach
 from services.identity.resuming import resume_urls
+from services.observability import tracing
+from services.observability.assembly import make_endpoint, make_metrics, watch_deployment, watch_temporal
+from services.observability.endpoint import MetricsEndpoint
+from services.observability.http import Watching
+from services.observability.telemetry import Telemetry
 from services.rpc.server import MAX_MESSAGE, GrpcServer
 from services.settings import DEFAULT_PORT, Settings, grpc_tls, http_tls
 from services.store import migrate
@@ -53,6 +59,7 @@ from services.usecases.backend import Backend
 from services.usecases.firing import Firing
 from temporal.client import Runs
 from temporal.codec import SealingCodec
+from temporal.queue_wait import QueueWait
 from temporal.queues import DEFAULT
 from temporal.schedules import Schedules
 from temporal.worker import make_workers
@@ -74,15 +81,21 @@ class Parts:
     catalogue: Catalogue
     resources: Resources
     integrations: Integrations
+    telemetry: Telemetry
     # Where people reach the gateway, without a slash at its end.
     public_url: str = ""
+    endpoint: MetricsEndpoint | None = None
 
-    async def check(self) -> None:
-        """Raises unless PostgreSQL answers and has every migration."""
+    async def start(self) -> None:
+        """Begins to show metrics; raises unless PostgreSQL answers and has every migration."""
         await asyncio.to_thread(migrate.require_current, self.database.url)
+        if self.endpoint:
+            await self.endpoint.start()
 
     async def close(self) -> None:
-        """Releases connections and processes."""
+        """Releases connections, processes and the port."""
+        if self.endpoint:
+            await self.endpoint.stop()
         await self.resources.close()
         await self.database.close()
 
@@ -98,7 +111,11 @@ def build_parts(settings: Settings, queues: Sequence[str] = ()) -> Parts:
         pool_size=settings.database_pool_size,
         echo=settings.database_echo,
     )
-    http = Egress(EgressPolicy.parse(settings.orchestrator_egress_allow))
+    traced = tracing.wanted()
+    http = Egress(
+        EgressPolicy.parse(settings.orchestrator_egress_allow),
+        traced=TracedHosts.parse(settings.orchestrator_trace_hosts) if traced else None,
+    )
     secret = settings.secret_key if _opens_credentials(catalogue, queues) else None
     integrations = Integrations(database, read_keys(secret.get_secret_value()) if secret else None, http)
     resources = Resources(
@@ -112,8 +129,12 @@ def build_parts(settings: Settings, queues: Sequence[str] = ()) -> Parts:
         model_credentials=model_credentials(settings),
     )
     definitions = Definitions(database, _compiler(catalogue))
+    telemetry = Telemetry(make_metrics(settings, database, resources), traced=traced)
+    endpoint = make_endpoint(settings, telemetry.metrics)
     url = settings.orchestrator_public_url or (f"http://localhost:{settings.http_port}" if settings.http_port else "")
-    return Parts(settings, database, definitions, catalogue, resources, integrations, url.rstrip("/"))
+    return Parts(
+        settings, database, definitions, catalogue, resources, integrations, telemetry, url.rstrip("/"), endpoint
+    )
 
 
 @dataclass(frozen=True)
@@ -150,9 +171,13 @@ class Server:
             integrations=parts.integrations,
             files=parts.resources.files,
             public_url=self.public_url,
+            telemetry=parts.telemetry,
         )
         timers = build_timers(parts, client, Firing(backend))
         self._backend = backend = replace(backend, timers=timers)
+        watch_temporal(parts.endpoint, client)
+        if parts.endpoint:
+            watch_deployment(parts.endpoint, parts.database, client, queues_of(parts.catalogue), settings)
         self._activating = Activating(backend)
         self._settling: asyncio.Task[None] | None = None
         checks: dict[str, Check] = {"postgresql": parts.database.ping, "temporal": client.service_client.check_health}
@@ -180,11 +205,12 @@ class Server:
 
     async def start(self) -> None:
         """Checks the database and begins to answer."""
-        await self._parts.check()
+        await self._parts.start()
         await self._listener.start()
         await self.grpc.start()
         if self.http:
-            await self.http.start(make_app(self._site()))
+            app, telemetry = make_app(self._site()), self._parts.telemetry
+            await self.http.start(Watching(app, telemetry.metrics) if telemetry.watching else app)
         self._settling = asyncio.create_task(self._settle(), name="settling triggers")
 
     async def _settle(self) -> None:
@@ -250,7 +276,7 @@ class WorkerRole:
 
     async def start(self) -> None:
         """Checks the database and begins to poll."""
-        await self._parts.check()
+        await self._parts.start()
         self._running = [
             asyncio.create_task(worker.run(), name=f"worker {worker.task_queue}") for worker in self._workers
         ]
@@ -317,15 +343,18 @@ def build_worker(
     shared.resources.resume_url = shared.resources.resume_url or _resume_url(
         shared.integrations.keys, _public_url(settings, None)
     )
+    telemetry = shared.telemetry
     activities = Activities(
         StoredDefinitions(shared.definitions),
-        StoredPayloads(shared.database),
-        StoredExecutions(shared.database, shared.definitions),
+        StoredPayloads(shared.database, telemetry),
+        StoredExecutions(shared.database, shared.definitions, telemetry),
         shared.catalogue,
         shared.resources,
         StoredTranscripts(shared.database),
-        StoredPeople(shared.database, lambda: shared.public_url),
+        StoredPeople(shared.database, lambda: shared.public_url, telemetry),
+        telemetry,
     )
+    watch_temporal(shared.endpoint, client)
     triggers = _build_triggers(shared, client)
     workers = make_workers(
         client,
@@ -335,6 +364,7 @@ def build_worker(
         task_queue=settings.orchestrator_task_queue,
         max_activities=settings.orchestrator_max_activities,
         graceful_shutdown=timedelta(seconds=settings.orchestrator_shutdown_seconds),
+        interceptors=[QueueWait(telemetry.queue_waited)] if telemetry.metrics else [],
     )
     return WorkerRole(shared, workers, activities, owns_parts=parts is None)
 

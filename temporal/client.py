@@ -25,10 +25,11 @@ from orchestrator.messages import REVISION, RunRequest
 from orchestrator.people import Answer, Reassignment, Taken
 from orchestrator.record import Status
 from orchestrator.start import RunStart
-from temporal import search_attributes
+from temporal import sdk_metrics, search_attributes
 from temporal.codec import Keys, SealedPayloadError, SealingCodec
 from temporal.converter import DATA_CONVERTER, sealing
 from temporal.queues import DEFAULT
+from temporal.tracing import Tracing
 from temporal.waits import CALL_REFUSED
 from temporal.workflow import OrchestratorWorkflow
 
@@ -65,14 +66,21 @@ class Ended:
     error: RunError | None = None
 
 
-async def connect(*, keys: Keys | None = None, **overrides: Any) -> Client:
+async def connect(
+    *, keys: Keys | None = None, measured: bool = False, traced: bool = False, **overrides: Any
+) -> Client:
     """A client by the SDK's environment configuration (TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TLS and the like).
 
-    With `keys`, everything that it and its workers hand to Temporal is sealed.
+    With `keys`, everything that it and its workers hand to Temporal is sealed. `measured` has the SDK keep metrics,
+    `traced` carries traces through the runs.
     """
     config: dict[str, Any] = dict(ClientConfig.load_client_connect_config())
     config.update(overrides)
     config.setdefault("target_host", "localhost:7233")
+    if measured:
+        config.setdefault("runtime", sdk_metrics.measured())
+    if traced:
+        config["interceptors"] = [*config.get("interceptors", ()), Tracing()]
     converter = DATA_CONVERTER
     if keys is not None:
         converter = sealing(SealingCodec(keys, config.get("namespace") or "default"))

@@ -6,7 +6,7 @@ from importlib.metadata import version
 from typing import Any
 
 from temporalio.client import Client
-from temporalio.worker import PollerBehaviorAutoscaling, UnsandboxedWorkflowRunner, Worker
+from temporalio.worker import Interceptor, PollerBehaviorAutoscaling, UnsandboxedWorkflowRunner, Worker
 
 from temporal import queues as queues_
 from temporal.client import TASK_QUEUE
@@ -52,6 +52,7 @@ def make_worker(
     workflows: bool = True,
     max_activities: int = 100,
     graceful_shutdown: timedelta = timedelta(seconds=30),
+    interceptors: Sequence[Interceptor] = (),
 ) -> Worker:
     """A worker for one task queue.
 
@@ -74,4 +75,5 @@ def make_worker(
         workflow_task_poller_behavior=PollerBehaviorAutoscaling(),
         activity_task_poller_behavior=PollerBehaviorAutoscaling(),
         graceful_shutdown_timeout=graceful_shutdown,
+        interceptors=interceptors,
     )

@@ -66,6 +66,11 @@ class Expressions:
         """Start a process ahead of the first expression."""
         await self._pool.start()
 
+    @property
+    def pool(self) -> Pool:
+        """The processes."""
+        return self._pool
+
     async def close(self) -> None:
         """End the worker processes."""
         await self._pool.close()

@@ -12,16 +12,19 @@ from nodes.errors import PermanentError
 from nodes.http.exchange import MOST_REDIRECTS, shown_url
 from nodes.http.gate import Gate
 from nodes.http.hop import body_limit, check_head, prepare
+from nodes.http.traces import TracedHosts, sending
 from nodes.http.unpacking import unpacked
 
 CONNECT_SECONDS = 10.0
 USER_AGENT = "orchestrator"
 
 
-def open_client(gate: Gate, tls: ssl.SSLContext, network: httpcore.AsyncNetworkBackend) -> httpx.AsyncClient:
+def open_client(
+    gate: Gate, tls: ssl.SSLContext, network: httpcore.AsyncNetworkBackend, traced: TracedHosts | None = None
+) -> httpx.AsyncClient:
     """A client that keeps connections, but nothing of one request for the next: no cookies."""
     return httpx.AsyncClient(
-        transport=Transport(gate, tls, network),
+        transport=Transport(gate, tls, network, traced),
         cookies=no_cookies(),
         headers={"user-agent": USER_AGENT, "accept-encoding": "gzip, deflate"},
         timeout=httpx.Timeout(60.0, connect=CONNECT_SECONDS),
@@ -38,9 +41,16 @@ def no_cookies() -> CookieJar:
 class Transport(httpx.AsyncHTTPTransport):
     """Sends requests that may go where they go, over connections to checked addresses."""
 
-    def __init__(self, gate: Gate, tls: ssl.SSLContext, network: httpcore.AsyncNetworkBackend) -> None:
+    def __init__(
+        self,
+        gate: Gate,
+        tls: ssl.SSLContext,
+        network: httpcore.AsyncNetworkBackend,
+        traced: TracedHosts | None = None,
+    ) -> None:
         super().__init__(verify=tls, trust_env=False)
         self._gate = gate
+        self._traced = traced
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=tls,
             max_connections=200,
@@ -52,7 +62,10 @@ class Transport(httpx.AsyncHTTPTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """The answer, with its body unpacked as it is read."""
         prepare(request, self._gate)
-        response = await super().handle_async_request(request)
+        url = request.url
+        with sending(request.method, url.scheme, url.host, url.port, request.headers, self._traced) as sent:
+            response = await super().handle_async_request(request)
+            sent.answered(response.status_code)
         what = f"{request.method} {shown_url(request.url)}"
         stream = response.stream
         assert isinstance(stream, httpx.AsyncByteStream)

@@ -13,6 +13,7 @@ from nodes.http.client import CONNECT_SECONDS, USER_AGENT, no_cookies
 from nodes.http.exchange import MOST_REDIRECTS, shown_url
 from nodes.http.gate import Gate
 from nodes.http.hop import body_limit, check_head, prepare
+from nodes.http.traces import TracedHosts, sending
 from nodes.http.unpacking import unpacked
 
 Hook = Callable[[httpx2.Response], Awaitable[None]]
@@ -26,10 +27,11 @@ def open_client2(
     hook: Hook | None,
     timeout: float | None,
     network: httpcore2.AsyncNetworkBackend | None = None,
+    traced: TracedHosts | None = None,
 ) -> httpx2.AsyncClient:
     """A client that keeps connections until it is closed, and no cookies."""
     return httpx2.AsyncClient(
-        transport=Transport2(gate, tls, network or httpcore2.AnyIOBackend()),
+        transport=Transport2(gate, tls, network or httpcore2.AnyIOBackend(), traced),
         cookies=no_cookies(),
         headers={"user-agent": USER_AGENT, "accept-encoding": "gzip, deflate", **headers},
         timeout=httpx2.Timeout(timeout, connect=CONNECT_SECONDS),
@@ -43,15 +45,25 @@ def open_client2(
 class Transport2(httpx2.AsyncHTTPTransport):
     """Sends requests that may go where they go, over connections to checked addresses."""
 
-    def __init__(self, gate: Gate, tls: ssl.SSLContext, network: httpcore2.AsyncNetworkBackend) -> None:
+    def __init__(
+        self,
+        gate: Gate,
+        tls: ssl.SSLContext,
+        network: httpcore2.AsyncNetworkBackend,
+        traced: TracedHosts | None = None,
+    ) -> None:
         super().__init__(verify=tls, trust_env=False)
         self._gate = gate
+        self._traced = traced
         self._pool = httpcore2.AsyncConnectionPool(ssl_context=tls, network_backend=CheckedNetwork2(gate, network))
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """The answer, with its body unpacked as it is read."""
         prepare(request, self._gate)
-        response = await super().handle_async_request(request)
+        url = request.url
+        with sending(request.method, url.scheme, url.host, url.port, request.headers, self._traced) as sent:
+            response = await super().handle_async_request(request)
+            sent.answered(response.status_code)
         what = f"{request.method} {shown_url(httpx.URL(str(request.url)))}"
         stream = response.stream
         assert isinstance(stream, httpx2.AsyncByteStream)

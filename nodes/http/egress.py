@@ -21,6 +21,7 @@ from nodes.http.incoming import Incoming
 from nodes.http.policy import EgressPolicy
 from nodes.http.request import target
 from nodes.http.sockets import connect
+from nodes.http.traces import TracedHosts
 from orchestrator.items import OUTPUT_LIMIT
 
 if TYPE_CHECKING:
@@ -35,7 +36,8 @@ class Egress:
     """Sends requests to the hosts that the operator's policy allows.
 
     `resolver` looks names up, `network` makes the connections, and `tls` says which certificates are trusted: by
-    default those that certifi knows, or instead those that SSL_CERT_FILE or SSL_CERT_DIR names.
+    default those that certifi knows, or instead those that SSL_CERT_FILE or SSL_CERT_DIR names. `traced` are the hosts
+    that are told the trace; None makes no spans.
     """
 
     def __init__(
@@ -45,11 +47,13 @@ class Egress:
         resolver: Resolver = resolve,
         network: httpcore.AsyncNetworkBackend | None = None,
         tls: ssl.SSLContext | None = None,
+        traced: TracedHosts | None = None,
     ) -> None:
         self._gate = Gate(policy or EgressPolicy(), resolver)
         self._tls = tls or httpx.create_ssl_context(trust_env=True)
         # For SDKs that take a client: the same policy, no credentials, no redirects unless asked for.
-        self.client = open_client(self._gate, self._tls, network or httpcore.AnyIOBackend())
+        self.client = open_client(self._gate, self._tls, network or httpcore.AnyIOBackend(), traced)
+        self._traced = traced
 
     def client2(
         self, *, headers: Mapping[str, str] | None = None, hook: Hook | None = None, timeout: float | None = None
@@ -61,7 +65,9 @@ class Egress:
         """
         from nodes.http.client2 import open_client2
 
-        return open_client2(self._gate, self._tls, headers=headers or {}, hook=hook, timeout=timeout)
+        return open_client2(
+            self._gate, self._tls, headers=headers or {}, hook=hook, timeout=timeout, traced=self._traced
+        )
 
     async def check(self, host: str, port: int) -> list[str]:
         """The addresses of a host, for a connection that isn't HTTP: connect to one of these, and not to the name.

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from nodes.sandbox.process import Isolation, Program, SandboxUnavailable, Worker, launch
+from nodes.sandbox.turnstile import Turnstile
 
 
 class Pool:
@@ -13,7 +14,8 @@ class Pool:
     def __init__(self, program: Program, *, size: int, isolation: Isolation = "auto") -> None:
         self._program = program
         self._isolation = isolation
-        self._slots = asyncio.Semaphore(size)
+        self.turnstile = Turnstile(size)
+        self.kills = 0
         self._idle: list[Worker] = []
         self._busy: set[Worker] = set()
         self._starting: set[asyncio.Task[None]] = set()
@@ -22,7 +24,7 @@ class Pool:
     @asynccontextmanager
     async def worker(self) -> AsyncIterator[Worker]:
         """Lend a worker for one job; if the job fails in any way, the worker is killed."""
-        async with self._slots:
+        async with self.turnstile.admitted():
             if self.closed:
                 raise SandboxUnavailable("the sandbox is closed")
             worker = await self._take()
@@ -31,6 +33,7 @@ class Pool:
                 yield worker
             except BaseException:
                 worker.kill()
+                self.kills += 1
                 self._replace()
                 raise
             else:

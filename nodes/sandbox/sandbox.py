@@ -89,6 +89,11 @@ class Sandbox:
         """Start a process for each language ahead of the first job."""
         await asyncio.gather(*(pool.start() for pool in self._pools.values()))
 
+    @property
+    def pools(self) -> Mapping[str, Pool]:
+        """The pools by language."""
+        return self._pools
+
     async def close(self) -> None:
         """End all processes."""
         for pool in self._pools.values():

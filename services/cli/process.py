@@ -4,6 +4,8 @@ import gc
 
 from services import logging
 from services.cli.failure import Failure
+from services.observability import tracing
+from services.observability.tracing import TracingError
 from services.settings import Settings, SettingsError, load_settings
 
 # Between two looks of the garbage collector at young objects; Python's default is 700.
@@ -21,6 +23,10 @@ def current_settings(service: str, *, for_people: bool = False) -> Settings:
         raise Failure(str(error), "BAD_SETTINGS") from None
     written = "console" if for_people and "log_format" not in settings.model_fields_set else settings.log_format
     logging.configure(settings.log_level, written, service)
+    try:
+        tracing.start(service)
+    except TracingError as error:
+        raise Failure(str(error), "BAD_SETTINGS") from None
     return settings
 
 

@@ -14,6 +14,7 @@ from nodes.factory import get_node_executor_factory
 from services.cli.console import on_stop_signals
 from services.cli.failure import Exit, Failure
 from services.cli.process import current_settings, settled
+from services.observability import tracing
 from services.settings import Settings
 from services.store import migrate as migrations
 from services.tls import TlsError
@@ -57,7 +58,12 @@ async def worker(queues: Sequence[str]) -> Exit:
     """A worker on these queues, or on all."""
     settings = current_settings("worker")
     names = _queues(queues, settings.orchestrator_task_queue)
-    return await _run([build_worker(settings, await _client(settings), queues=names)])
+    client = await _client(settings)
+    try:
+        role = build_worker(settings, client, queues=names)
+    except ServerError as error:
+        raise Failure(str(error), "PORT_TAKEN") from None
+    return await _run([role])
 
 
 async def migrate() -> Exit:
@@ -113,7 +119,8 @@ async def _told(stopping: asyncio.Event) -> None:
 
 async def _client(settings: Settings) -> Client:
     try:
-        return await connect(keys=temporal_keys(settings))
+        measured = settings.orchestrator_metrics_port is not None
+        return await connect(keys=temporal_keys(settings), measured=measured, traced=tracing.wanted())
     except (RuntimeError, RPCError, ValueError) as error:  # the SDK's failure to connect is a RuntimeError
         raise Failure(f"Temporal can't be reached: {error}. Check TEMPORAL_ADDRESS", "UNAVAILABLE") from None
 

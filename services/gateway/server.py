@@ -26,10 +26,12 @@ class _Server(uvicorn.Server):
 class HttpServer:
     """Listens from `start` to `stop`; `port` is the real one where any free one was asked for."""
 
-    def __init__(self, *, host: str, port: int, certificate: Certificate | None = None) -> None:
+    def __init__(
+        self, *, host: str, port: int, certificate: Certificate | None = None, settings: str = "HTTP_HOST and HTTP_PORT"
+    ) -> None:
         self._host = host
         self._certificate = certificate
-        self._socket = _bound(host, port)
+        self._socket = _bound(host, port, settings)
         self.port: int = self._socket.getsockname()[1]
         self._server: uvicorn.Server | None = None
         self._running: asyncio.Task[None] | None = None
@@ -72,7 +74,7 @@ class HttpServer:
         self._socket.close()
 
 
-def _bound(host: str, port: int) -> socket.socket:
+def _bound(host: str, port: int, settings: str) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -80,5 +82,5 @@ def _bound(host: str, port: int) -> socket.socket:
         listening.bind((host.strip("[]"), port))
     except OSError as error:
         listening.close()
-        raise ServerError(f"the gateway can't listen on {host}:{port}: {error.strerror}; set HTTP_PORT") from None
+        raise ServerError(f"can't listen on {host}:{port}: {error.strerror}; set {settings}") from None
     return listening

@@ -39,6 +39,8 @@ DOMAIN = "workflow_engine"
 _PROBLEM_BYTES = 3 * 1024
 _MESSAGE_LENGTH = 300
 
+_READING = ("Get", "List", "Validate", "WhoAmI", "Check")
+
 Code = grpc.StatusCode
 _log = structlog.get_logger(__name__)
 
@@ -145,10 +147,16 @@ def _guard_unary(call: Callable[..., Awaitable[Any]], method: str) -> Callable[.
         except Exception as error:
             await _abort(context, method, begun, error)
             raise
-        _log.debug("rpc", method=method, status="OK", duration_ms=_since(begun))
+        write = _log.debug if _is_reading(method) else _log.info
+        write("rpc", method=method, status="OK", duration_ms=_since(begun))
         return response
 
     return guarded
+
+
+def _is_reading(method: str) -> bool:
+    """Whether a call changes nothing: of those there are many, and the log has a line for each other one."""
+    return method.rpartition("/")[2].startswith(_READING)
 
 
 def _guard_stream(call: Callable[..., AsyncIterator[Any]], method: str) -> Callable[..., AsyncIterator[Any]]:

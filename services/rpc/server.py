@@ -22,6 +22,7 @@ from services.rpc.health import Health
 from services.rpc.human_task_servicer import HumanTaskServicer
 from services.rpc.integration_servicer import IntegrationServicer
 from services.rpc.servicer import WorkflowServicer
+from services.rpc.watching import WatchingInterceptor
 from services.tls import Certificate
 from services.usecases.backend import Backend
 
@@ -69,6 +70,8 @@ class GrpcServer:
     ) -> None:
         # The first is the outermost: it answers also what the second refuses.
         interceptors = [ErrorInterceptor(), AccessInterceptor(identity.authenticator)]
+        if backend.telemetry.watching:
+            interceptors.insert(0, WatchingInterceptor(backend.telemetry.metrics))
         self._server = grpc.aio.server(interceptors=interceptors, options=_OPTIONS)
         self._health = Health(checks, SERVICES)
         add_WorkflowServiceServicer_to_server(WorkflowServicer(backend), self._server)

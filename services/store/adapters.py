@@ -25,6 +25,7 @@ from orchestrator.people import Answer
 from orchestrator.record import ExecutionRecord, NodeRecord
 from orchestrator.start import RunStart
 from services.errors import execution_not_found
+from services.observability.telemetry import Telemetry
 from services.store import checkpoints, executions, payloads, recording, transcripts, workflows
 from services.store.definitions import Definitions
 from services.store.engine import Database
@@ -61,18 +62,23 @@ class StoredDefinitions:
 class StoredPayloads:
     """Bodies by content hash."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, telemetry: Telemetry | None = None) -> None:
         self._database = database
+        self._telemetry = telemetry or Telemetry()
 
     async def put(self, execution_id: str, bodies: Sequence[bytes]) -> list[str]:
         """Stores each body once and links it to the execution."""
         async with outages_named():
-            return await payloads.put(self._database, execution_id, bodies)
+            refs = await payloads.put(self._database, execution_id, bodies)
+        self._telemetry.payloads("written", bodies)
+        return refs
 
     async def get(self, refs: Sequence[str]) -> list[bytes]:
         """The bodies, in order."""
         async with outages_named():
-            return await payloads.get(self._database, refs)
+            bodies = await payloads.get(self._database, refs)
+        self._telemetry.payloads("read", bodies)
+        return bodies
 
 
 class StoredTranscripts:
@@ -95,14 +101,16 @@ class StoredTranscripts:
 class StoredPeople:
     """What people are asked; `public_url` says where they reach this installation, empty for nowhere."""
 
-    def __init__(self, database: Database, public_url: Callable[[], str]) -> None:
+    def __init__(self, database: Database, public_url: Callable[[], str], telemetry: Telemetry | None = None) -> None:
         self._database = database
         self._public_url = public_url
+        self._telemetry = telemetry or Telemetry()
 
     async def ask(self, question: Question) -> None:
         """Puts a question before people, once."""
         async with outages_named():
-            await asking.insert(self._database, question)
+            if await asking.insert(self._database, question):
+                self._telemetry.task_opened()
 
     async def asked(self, task_ids: Sequence[str]) -> list[Asked]:
         """The questions as they stand."""
@@ -155,16 +163,18 @@ class StoredPeople:
 class StoredExecutions:
     """The record of runs."""
 
-    def __init__(self, database: Database, definitions: Definitions) -> None:
+    def __init__(self, database: Database, definitions: Definitions, telemetry: Telemetry | None = None) -> None:
         self._database = database
         self._definitions = definitions
+        self._telemetry = telemetry or Telemetry()
 
     async def record(
         self, execution_id: str, nodes: Sequence[NodeRecord], execution: ExecutionRecord | None = None
     ) -> None:
         """Writes records in one statement."""
         async with outages_named():
-            await recording.record(self._database, execution_id, nodes, execution)
+            change = await recording.record(self._database, execution_id, nodes, execution)
+        self._telemetry.run_changed(change)
 
     async def progress(self, execution_id: str, node: str, run_index: int, text: str) -> None:
         """Tells those who watch now."""
@@ -188,9 +198,11 @@ class StoredExecutions:
             start = await self._start_of(execution_id, parent_execution_id, workflow_id, mode, trigger_subtype)
             new = executions.NewExecution(start, at, parent_execution_id=parent_execution_id)
             async with self._database.driver() as connection:
-                await executions.insert(connection, new)
+                inserted = await executions.insert(connection, new)
             # Whoever else inserted it meanwhile may have taken another version: what is stored counts.
             stored = await self._known(execution_id)
+        if inserted:
+            self._telemetry.run_started(start)
         if stored is None:
             raise execution_not_found(execution_id)
         return stored

@@ -4,6 +4,7 @@ psycopg's own pool waits for a server that is away; here whoever asks is told at
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
@@ -24,6 +25,10 @@ class Drivers:
         self._patience = patience
         self._idle: list[Driver] = []
         self._closed = False
+        self.size = size
+        self.busy = 0
+        self.waits = 0
+        self.waited = 0.0
 
     def use(self) -> "Use":
         """A connection; psycopg.OperationalError if there is none, or none within the patience, in seconds."""
@@ -32,9 +37,11 @@ class Drivers:
     async def take(self) -> Driver:
         """See `use`; whoever takes a connection gives it back."""
         await self._admit()
+        self.busy += 1
         try:
             return self._idle.pop() if self._idle else await self._connect()
         except BaseException:
+            self.busy -= 1
             self._free.release()
             raise
 
@@ -43,6 +50,7 @@ class Drivers:
         try:
             await self._keep(connection)
         finally:
+            self.busy -= 1
             self._free.release()
 
     async def close(self) -> None:
@@ -54,11 +62,15 @@ class Drivers:
         if not self._free.locked():
             await self._free.acquire()
             return
+        begun = time.monotonic()
+        self.waits += 1
         try:
             async with asyncio.timeout(self._patience):
                 await self._free.acquire()
         except TimeoutError:
             raise psycopg.OperationalError("every connection is in use") from None
+        finally:
+            self.waited += time.monotonic() - begun
 
     async def _keep(self, connection: Driver) -> None:
         if connection.broken or connection.closed:

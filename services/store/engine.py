@@ -10,6 +10,7 @@ from psycopg.rows import namedtuple_row
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.pool import QueuePool
 
 from services.store.drivers import Driver, Drivers, Use
 
@@ -51,7 +52,7 @@ class Database:
         application_name: str = "orchestrator",
     ) -> None:
         self.url = url
-        self._drivers = Drivers(self._connect, pool_size, _PATIENCE)
+        self.drivers = Drivers(self._connect, pool_size, _PATIENCE)
         timeout = int(statement_timeout * 1000)
         options = f"-c statement_timeout={timeout} -c idle_in_transaction_session_timeout={timeout}"
         self._arguments: dict[str, Any] = {
@@ -72,6 +73,13 @@ class Database:
         # A statement of its own needs no BEGIN and COMMIT around it: one round trip instead of three.
         self._autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")
 
+    @property
+    def sessions(self) -> QueuePool:
+        """The pool of SQLAlchemy's connections."""
+        pool = self.engine.pool
+        assert isinstance(pool, QueuePool)
+        return pool
+
     @asynccontextmanager
     async def single(self) -> AsyncIterator[AsyncConnection]:
         """A connection on which every statement is a transaction of its own."""
@@ -83,7 +91,7 @@ class Database:
 
         SQLAlchemy's layers cost more than such a statement does.
         """
-        return DriverUse(self._drivers)
+        return DriverUse(self.drivers)
 
     async def _connect(self) -> Driver:
         return await psycopg.AsyncConnection[Any].connect(
@@ -109,7 +117,7 @@ class Database:
 
     async def close(self) -> None:
         """Closes every connection."""
-        await self._drivers.close()
+        await self.drivers.close()
         await self.engine.dispose()
 
     async def __aenter__(self) -> "Database":

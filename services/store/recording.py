@@ -94,10 +94,26 @@ _STATUS = f""",
     error = CASE WHEN %(ends)s::bool THEN %(error)s ELSE error END,
     outputs = coalesce(%(outputs)s, outputs)"""
 
+# The number of the latest change of status is that of this record only if it was one.
+_TOLD = "status_sequence IS NOT DISTINCT FROM last_sequence AS changed, workflow_id, mode, started_at"
+
+
+@dataclass(frozen=True)
+class RunChange:
+    """A run's new status, as it was just recorded."""
+
+    execution_id: str
+    workflow_id: str
+    mode: str
+    started_at: datetime
+    status: Status
+    at: datetime
+    error: RunError | None = None
+
 
 _STANDS = "json_build_object({})::text".format(", ".join(f"'{name}', {name}" for name in STANDING))
 # PostgreSQL takes less than 8,000 bytes.
-_TOLD = "CASE WHEN octet_length(stands) < 7500 THEN stands ELSE '' END"
+_NEWS = "CASE WHEN octet_length(stands) < 7500 THEN stands ELSE '' END"
 
 
 @dataclass
@@ -112,15 +128,15 @@ class _NodeRow:
 
 async def record(
     database: Database, execution_id: str, nodes: Sequence[NodeRecord], execution: ExecutionRecord | None = None
-) -> None:
+) -> RunChange | None:
     """Writes records and tells watchers; NotFound (a LookupError) if the run has no row.
 
-    A run that ends without completing leaves no node run open: those that are become CANCELED.
+    Returns the run's new status, if this changed it. A run that ends without completing leaves no node run open:
+    those that are become CANCELED.
     """
     if execution is None or not execution.status.ended or execution.status is Status.COMPLETED:
         async with database.driver() as connection:
-            await _write(connection, execution_id, nodes, execution)
-        return
+            return await _write(connection, execution_id, nodes, execution)
     async with database.driver() as connection, connection.transaction():
         # Only a statement that begins after the lock is taken sees all that was written before.
         await connection.execute(_LOCK, {"id": execution_id})
@@ -133,7 +149,7 @@ async def record(
             NodeRecord(name, run_index, NodeStatus.CANCELED, attempt, finished_at=execution.at)
             for (name, run_index), attempt in unfinished.items()
         ]
-        await _write(connection, execution_id, [*nodes, *closed], execution)
+        return await _write(connection, execution_id, [*nodes, *closed], execution)
 
 
 async def progress(database: Database, execution_id: str, node: str, run_index: int, text: str) -> None:
@@ -148,7 +164,7 @@ async def _write(
     execution_id: str,
     nodes: Sequence[NodeRecord],
     execution: ExecutionRecord | None,
-) -> None:
+) -> RunChange | None:
     now = datetime.now(UTC)
     refs = _refs(nodes, execution)
     parameters: dict[str, Any] = {"id": execution_id, "count": 2 * len(nodes) + (execution is not None)}
@@ -164,19 +180,27 @@ async def _write(
         parameters |= _execution_parameters(execution)
     statement = _statement(bool(nodes), bool(attempts), bool(refs), execution is not None)
     cursor = await connection.execute(statement, parameters)
-    if await cursor.fetchone() is None:
+    row = await cursor.fetchone()
+    if row is None:
         raise execution_not_found(execution_id)
+    if execution is None or not row.changed:
+        return None
+    return RunChange(
+        execution_id, row.workflow_id or "", row.mode, row.started_at, execution.status, execution.at, execution.error
+    )
 
 
 @lru_cache
 def _statement(nodes: bool, attempts: bool, links: bool, execution: bool) -> str:
+    ended = f", {_STANDS} AS stands, {_TOLD}" if execution else ""
     run = f"""run AS (
   UPDATE workflow_executions SET last_sequence = last_sequence + %(count)s{_STATUS if execution else ""}
-  WHERE id = %(id)s RETURNING id, last_sequence - %(count)s AS base{f", {_STANDS} AS stands" if execution else ""}
+  WHERE id = %(id)s RETURNING id, last_sequence - %(count)s AS base{ended}
 )"""
     parts = [run, _NODES if nodes else "", _ATTEMPTS if attempts else "", _LINKS if links else ""]
-    news = f"id || '{OF_RUN}' || {_TOLD}" if execution else "id"
-    statement = f"WITH {','.join(filter(None, parts))}\nSELECT base, pg_notify('{CHANNEL}', {news}) FROM run"
+    news = f"id || '{OF_RUN}' || {_NEWS}" if execution else "id"
+    told = "changed, workflow_id, mode, started_at, " if execution else ""
+    statement = f"WITH {','.join(filter(None, parts))}\nSELECT {told}base, pg_notify('{CHANNEL}', {news}) FROM run"
     # psycopg reads a statement of more than 4,096 characters anew each time.
     return " ".join(statement.split())
 

@@ -119,7 +119,11 @@ class Answering:
         taken = await self._taken(task, answer)
         await self._record(task, answer, taken, person)
         _log.info("task answered", task_id=task.row.id, decision=given.decision, by=person.name, via=person.via)
-        return Answered(await self._again(task), taken)
+        now = await self._again(task)
+        if now.status == "ANSWERED":
+            # Where several must agree, the last one's answer is the task's.
+            self._backend.telemetry.task_answered(task.row.created_at)
+        return Answered(now, taken)
 
     async def reassign(self, task_id: str, assignees: Sequence[str], reason: str) -> Task:
         """Puts other people in the place of those who may answer."""

@@ -13,6 +13,7 @@ from orchestrator.errors import Problem
 from orchestrator.model import Workflow
 from orchestrator.people import Answer, Reassignment, Taken
 from orchestrator.start import RunStart
+from services.observability.telemetry import Telemetry
 from services.store.definitions import Definitions
 from services.store.engine import Database
 from services.store.integrations_opening import Integrations
@@ -108,3 +109,4 @@ class Backend:
     files: FileStore = field(default_factory=lambda: FileStore(""))
     timers: Timers = field(default_factory=NoTimers)
     public_url: str = ""
+    telemetry: Telemetry = field(default_factory=Telemetry)

@@ -40,6 +40,7 @@ async def _mend(backend: Backend, row: ExecutionRow, ended: Ended) -> bool:
         current = await executions.get(session, row.id)
         if Status(current.status).ended:
             return True
-    await recording.record(backend.database, row.id, [], ExecutionRecord(ended.status, ended.at, ended.error))
+    record = ExecutionRecord(ended.status, ended.at, ended.error)
+    backend.telemetry.run_changed(await recording.record(backend.database, row.id, [], record))
     _log.warning("end of run taken from Temporal", execution_id=row.id, status=ended.status.value)
     return True

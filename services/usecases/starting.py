@@ -123,6 +123,7 @@ class Starter:
         return await self._begun(new)
 
     async def _begun(self, new: NewExecution) -> Started:
+        self._backend.telemetry.run_started(new.start, ended=new.completed)
         if new.completed:
             return Started(new.start.execution_id, new.start.workflow_id, new.start.version, Status.COMPLETED)
         await self._hand_over(new.start, new.request_id)
@@ -172,7 +173,7 @@ class Starter:
             return
         why = RunError(NOT_STARTED, "Temporal didn't take the run", hint="run it again")
         ended = ExecutionRecord(Status.FAILED, datetime.now(UTC), why)
-        await recording.record(self._backend.database, execution_id, [], ended)
+        self._backend.telemetry.run_changed(await recording.record(self._backend.database, execution_id, [], ended))
         _log.warning("run not started", execution_id=execution_id, status=error.status.name)
 
     def _new(self, version: Version, request: ExecuteRequest, given: Input) -> NewExecution:

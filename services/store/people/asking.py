@@ -42,8 +42,8 @@ _REQUESTER = "SELECT user_id FROM workflow_executions WHERE id = %(id)s"
 _decoder = msgspec.json.Decoder(list[TaskField])
 
 
-async def insert(database: Database, question: Question) -> None:
-    """Records a task, unless there is one of this id."""
+async def insert(database: Database, question: Question) -> bool:
+    """Records a task, unless there is one of this id; whether there was none."""
     values = {
         "id": question.id,
         "workspace": question.workspace,
@@ -67,8 +67,9 @@ async def insert(database: Database, question: Question) -> None:
         "excluded": list(question.excluded),
     }
     async with database.driver() as connection, connection.transaction():
-        await connection.execute(_INSERT, values)
+        inserted = (await connection.execute(_INSERT, values)).rowcount > 0
         await _happened(connection, [Happening(question.id, "asked", "asked", channel=question.channel)])
+    return inserted
 
 
 async def read(database: Database, task_ids: Sequence[str]) -> list[Asked]:

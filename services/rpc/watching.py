@@ -1,0 +1,134 @@
+"""Counts calls of the API, measures them, and makes each a span of its client's trace."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import contextmanager
+from typing import Any
+
+import grpc
+from grpc.aio import ServerInterceptor, ServicerContext
+from opentelemetry import trace
+from opentelemetry.trace import SpanKind, StatusCode
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+from services.observability.metrics import Metrics
+
+_OK = grpc.StatusCode.OK.name
+_HEALTH = "/grpc.health."
+_w3c = TraceContextTextMapPropagator()
+_tracer = trace.get_tracer("orchestrator")
+
+
+class WatchingInterceptor(ServerInterceptor):
+    """Stands before all others, so that it sees how they answer."""
+
+    def __init__(self, metrics: Metrics | None) -> None:
+        self._metrics = metrics
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Any:
+        """Wraps the method's handler."""
+        handler = await continuation(handler_call_details)
+        method = str(handler_call_details.method)
+        # Probes ask every few seconds, and reflection's streams are two-way.
+        if handler is None or handler.request_streaming or method.startswith(_HEALTH):
+            return handler
+        decode, encode = handler.request_deserializer, handler.response_serializer
+        if handler.response_streaming:
+            return grpc.unary_stream_rpc_method_handler(self._stream(handler.unary_stream, method), decode, encode)
+        return grpc.unary_unary_rpc_method_handler(self._unary(handler.unary_unary, method), decode, encode)
+
+    def _unary(self, call: Callable[..., Awaitable[Any]], method: str) -> Callable[..., Awaitable[Any]]:
+        name = _short(method)
+
+        async def watched(request: Any, context: "ServicerContext[Any, Any]") -> Any:
+            begun = time.perf_counter()
+            with self._watched(name, method, context):
+                try:
+                    return await call(request, context)
+                finally:
+                    if self._metrics:
+                        self._metrics.families.rpc_duration.labels(name).observe(time.perf_counter() - begun)
+
+        return watched
+
+    def _stream(self, call: Callable[..., AsyncIterator[Any]], method: str) -> Callable[..., AsyncIterator[Any]]:
+        name = _short(method)
+
+        async def watched(request: Any, context: "ServicerContext[Any, Any]") -> AsyncIterator[Any]:
+            # No span: it would last as long as somebody watches.
+            streams = self._metrics.families.streams.labels(name) if self._metrics else None
+            if streams:
+                streams.inc()
+            code = grpc.StatusCode.CANCELLED.name
+            try:
+                async for response in call(request, context):
+                    yield response
+                code = _OK
+            except grpc.aio.AbortError:
+                code = _code(context)
+                raise
+            finally:
+                if streams:
+                    streams.dec()
+                self._count(name, code, context)
+
+        return watched
+
+    @contextmanager
+    def _watched(self, name: str, method: str, context: "ServicerContext[Any, Any]") -> Any:
+        code = _OK
+        with _tracer.start_as_current_span(
+            method.removeprefix("/"),
+            _parent(context),
+            kind=SpanKind.SERVER,
+            attributes={"rpc.system": "grpc", "rpc.method": name},
+            record_exception=False,
+            set_status_on_exception=False,
+        ) as span:
+            try:
+                yield
+            except grpc.aio.AbortError:
+                code = _code(context)
+                raise
+            except asyncio.CancelledError:
+                code = grpc.StatusCode.CANCELLED.name
+                raise
+            except BaseException:
+                code = grpc.StatusCode.UNKNOWN.name
+                raise
+            finally:
+                self._count(name, code, context)
+                if span.is_recording():
+                    span.set_attribute("rpc.response.status_code", code)
+                    if code != _OK:
+                        span.set_status(StatusCode.ERROR, code)
+
+    def _count(self, name: str, code: str, context: "ServicerContext[Any, Any]") -> None:
+        if self._metrics:
+            # The gateway of this process comes by the socket that only it knows.
+            via = "gateway" if context.peer().startswith("unix:") else "grpc"
+            self._metrics.families.rpcs.labels(name, code, via).inc()
+
+
+def _parent(context: "ServicerContext[Any, Any]") -> Any:
+    carrier = {key: value for key, value in context.invocation_metadata() or () if key in _w3c.fields}
+    return _w3c.extract(carrier) if carrier else None
+
+
+def _code(context: "ServicerContext[Any, Any]") -> str:
+    code = context.code()
+    return str(code.name) if isinstance(code, grpc.StatusCode) else grpc.StatusCode(_value(code)).name
+
+
+def _value(number: Any) -> Any:
+    return next((code.value for code in grpc.StatusCode if code.value[0] == number), grpc.StatusCode.UNKNOWN.value)
+
+
+def _short(method: str) -> str:
+    """`Service/Method`, without the package, which is the same for all."""
+    return method.rpartition(".")[2]
