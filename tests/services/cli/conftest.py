@@ -79,10 +79,10 @@ class Cli:
         return shown
 
 
-def start_dev(data: Path, *options: str) -> Dev:
+def start_dev(data: Path, *options: str, stderr: Any = subprocess.PIPE) -> Dev:
     """Starts it and waits until it says that it is ready."""
     command = [ORCHESTRATOR, "dev", "--data", str(data), "--grpc-port", "0", "--temporal-port", "0", *options]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True)
     dev = Dev(process)
     assert process.stdout
     for line in process.stdout:
