@@ -5,7 +5,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from importlib.metadata import version
 
-from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+from prometheus_client import (
+    CollectorRegistry,
+    GCCollector,
+    PlatformCollector,
+    ProcessCollector,
+    disable_created_metrics,
+)
 
 from orchestrator.errors import RunError
 from orchestrator.record import NodeRecord, NodeStatus, Usage
@@ -22,6 +28,8 @@ class Metrics:
     """The metrics of one process; `workflows` is how many of them have series of their own, 0 for none."""
 
     def __init__(self, workflows: int = 100) -> None:
+        # A second series for each, which says when it began: nobody asks for that.
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -117,7 +118,7 @@ def workflow(name: str, *nodes: dict[str, Any], trigger: str = "MANUAL") -> dict
     every = [{"id": "t", "name": "T", "type": "TRIGGER_NODE", "subtype": trigger}, *nodes]
     arrows = {
         one["name"]: {"connection_types": {"main": {"connections": [{"node": two["name"], "type": "MAIN"}]}}}
-        for one, two in zip(every, every[1:], strict=False)
+        for one, two in pairwise(every)
     }
     return {"name": name, "nodes": every, "connections": {"connections": arrows}}
 
@@ -151,17 +152,17 @@ def observed(make_data_folder: Callable[[], Path], tmp_path_factory: pytest.Temp
         for name, value in environment.items():
             patch.setenv(name, value)
         dev = start_dev(make_data_folder(), "--no-ui", "--http-port", str(http), stderr=stderr)
-        stack = Observed(
-            f"http://127.0.0.1:{http}",
-            f"http://127.0.0.1:{port}",
-            log,
-            collector,
-            f"http://{{host}}:{site.server_address[1]}",
-            _Site.seen,
-        )
-        _work(stack)
-        yield stack
-        assert dev.stop() == 0
+    stack = Observed(
+        f"http://127.0.0.1:{http}",
+        f"http://127.0.0.1:{port}",
+        log,
+        collector,
+        f"http://{{host}}:{site.server_address[1]}",
+        _Site.seen,
+    )
+    _work(stack)
+    yield stack
+    assert dev.stop() == 0
     site.shutdown()
     server.stop(None)
 
