@@ -29,13 +29,12 @@ from temporalio.worker import (
     WorkflowOutboundInterceptor,
 )
 
-from orchestrator.messages import ADVANCE, AGENT_TURN, CALL_TOOL, LOAD_PLAN, PREPARE_CHILD, SPILL
+from orchestrator.messages import ADVANCE, LOAD_PLAN, PREPARE_CHILD, SPILL
 
 HEADER = "traceparent"
 # In an activity's context: the span of whoever started the run.
 CALLER = context.create_key("orchestrator.caller")
 _HOUSEKEEPING = (ADVANCE, LOAD_PLAN, PREPARE_CHILD, SPILL)
-_AGENTS = (AGENT_TURN, CALL_TOOL)
 _tracer = trace.get_tracer("orchestrator")
 
 
@@ -94,10 +93,12 @@ class _Activity(ActivityInboundInterceptor):
             "orchestrator.execution_id": info.workflow_id or "",
             "orchestrator.attempt": info.attempt,
         }
-        if info.activity_type not in _AGENTS:
+        # A node's activity is named after its subtype, in capitals; others do a step for agents or people.
+        is_node = not info.activity_type.islower()
+        if is_node:
             attributes["orchestrator.node.subtype"] = info.activity_type
         with _tracer.start_as_current_span(
-            f"{'agent' if info.activity_type in _AGENTS else 'node'} {info.activity_type}",
+            f"{'node' if is_node else 'step'} {info.activity_type}",
             attributes=attributes,
             record_exception=False,
             set_status_on_exception=False,
