@@ -34,6 +34,7 @@ from services.gateway.app import make_app
 from services.gateway.options import Options, parse_networks, parse_origins
 from services.gateway.server import HttpServer
 from services.gateway.site import Site
+from services.identity.caller import SYSTEM, set_caller
 from services.identity.identity import Identity
 from services.identity.reach import check_reach
 from services.identity.resuming import resume_urls
@@ -215,6 +216,7 @@ class Server:
 
     async def _settle(self) -> None:
         """Has Temporal hear of what a server that died, or Temporal's absence, has kept from it."""
+        set_caller(SYSTEM)
         while True:
             try:
                 await self._activating.settle()

@@ -31,6 +31,7 @@ class Binding:
     subtype: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
     workflow_name: str = ""
+    activated_by: str = ""
 
 
 @dataclass(frozen=True)

@@ -19,18 +19,25 @@ _FORWARDED = ("x-workspace", "traceparent", "tracestate")
 
 
 async def unary(
-    site: Site, request: Request, method: Method, message: Message, *, via: str = "", token: str | None = None
+    site: Site,
+    request: Request,
+    method: Method,
+    message: Message,
+    *,
+    via: str = "",
+    token: str | None = None,
+    workspace: str = "",
 ) -> Message:
     """The answer; AioRpcError as the API failed, Refused if the client goes away meanwhile.
 
-    `token`: an access token instead of the request's own.
+    `token`: an access token instead of the request's own; `workspace`: one that a browser's request can't name.
     """
     stub = site.channel.unary_unary(
         method.path, request_serializer=method.request.SerializeToString, response_deserializer=method.decode
     )
     asked = timeout_of(request)
     seconds = UNARY_SECONDS if asked is None else asked
-    call = stub(message, timeout=seconds, metadata=metadata(site, request, via=via, token=token))
+    call = stub(message, timeout=seconds, metadata=metadata(site, request, via=via, token=token, workspace=workspace))
     answer = asyncio.ensure_future(_awaited(call))
     gone = asyncio.ensure_future(disconnected(request))
     try:
@@ -55,13 +62,16 @@ def stream(
     return stub(message, timeout=timeout_of(request), metadata=metadata(site, request))
 
 
-def metadata(site: Site, request: Request, *, via: str = "", token: str | None = None) -> list[tuple[str, str]]:
+def metadata(
+    site: Site, request: Request, *, via: str = "", token: str | None = None, workspace: str = ""
+) -> list[tuple[str, str]]:
     """What the API's interceptors read: who calls, for which workspace, from where and by which way."""
     given = request.headers.get("authorization", "")
     # Set by the cookies' middleware, once it has seen that the request was meant.
     session = getattr(request.state, "access_token", "")
     bearer = f"Bearer {token}" if token else given or (f"Bearer {session}" if session else "")
     pairs = {"authorization": bearer} | {name: request.headers.get(name, "") for name in _FORWARDED}
+    pairs["x-workspace"] = workspace or pairs["x-workspace"]
     pairs["x-client-address"] = address_of(request)
     pairs["x-via"] = via or ("web" if session and not given else "rest")
     # The API believes the two above from this process's own gateway alone.

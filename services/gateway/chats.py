@@ -13,13 +13,14 @@ from activities.triggers.ports import Binding
 from nodes.parameters import parse as parse_parameters
 from nodes.trigger.chat import ChatParameters
 from orchestrator import exact_json
-from services.gateway import bodies
+from services.gateway import bodies, visitors
+from services.gateway.clients import address_of
 from services.gateway.outsiders import page, refusal_page
 from services.gateway.refusals import Refusal, as_refusal, guarded, not_found
 from services.gateway.site import Site
-from services.identity.caller import current_caller
+from services.identity.caller import Caller, set_caller
 from services.usecases.chatting import Chatting
-from services.usecases.firing import Firing
+from services.usecases.firing import Firing, activator
 
 COOKIE = "orchestrator_chat"
 _PAGE_SECONDS = 20.0
@@ -52,6 +53,8 @@ class Chats:
                 return await self._sent(request, binding)
             return await self._shown(request, binding, parameters)
         except Exception as error:  # noqa: BLE001 - each becomes a page; what nobody foresaw is logged
+            if isinstance(error, Refusal) and error.status == 401:
+                return visitors.sign_in_page(request)
             return refusal_page(as_refusal(error, request.url.path))
 
     async def message(self, request: Request) -> Response:
@@ -80,17 +83,16 @@ class Chats:
         if binding is None:
             raise not_found()
         parameters = parse_parameters(ChatParameters, binding.parameters)
-        if not parameters.public and not self._may_chat(binding):
-            raise Refusal(401, "UNAUTHENTICATED", "this chat is for members of its workspace: sign in")
+        caller: Caller | None = activator(binding, "chat", address_of(request))
+        if not parameters.public:
+            caller = await visitors.member(self._site, request, binding.workspace, "chat")
+        if caller is None:
+            message, challenge = "this chat is for members of its workspace: sign in", {"WWW-Authenticate": "Bearer"}
+            raise Refusal(401, "UNAUTHENTICATED", message, challenge)
+        set_caller(caller)
         if request.method == "POST" and request.headers.get("sec-fetch-site", "none") == "cross-site":
             raise Refusal(403, "CROSS_SITE", "messages aren't taken from another site's pages")
         return binding, parameters
-
-    def _may_chat(self, binding: Binding) -> bool:
-        caller = current_caller()
-        if caller.local:
-            return self._site.local
-        return bool(caller.user_id) and caller.workspace == binding.workspace
 
     def _session(self, request: Request, binding: Binding, given: object = None) -> str:
         if given is not None and given != "":

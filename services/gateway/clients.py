@@ -7,6 +7,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.gateway.options import Network
+from services.identity.caller import forget_caller
 
 _KEY = "client_address"
 _MOST = 32
@@ -27,6 +28,8 @@ class ClientAddress:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Notes the address, and the scheme that the client used."""
         if scope["type"] == "http":
+            # A connection's next request may come in the context of the last one: its caller must not.
+            forget_caller()
             peer = (scope.get("client") or ("", 0))[0]
             address = peer
             if self._trusted(peer):

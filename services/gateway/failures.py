@@ -12,6 +12,7 @@ from starlette.types import ExceptionHandler
 from temporalio.service import RPCError
 
 from services.gateway.answers import Code, Failure, Refused, answer, failure_of
+from services.gateway.paths import shown
 from services.rpc.definition_codec import problem_messages
 from services.rpc.errors import TABLE, describe
 
@@ -50,7 +51,7 @@ async def on_http(request: Request, error: Exception) -> Response:
 async def on_bug(request: Request, error: Exception) -> Response:
     """What nobody foresaw: the log tells more about the incident that the client is told."""
     incident = uuid.uuid4().hex[:12]
-    _log.error("request failed", incident=incident, path=request.url.path, exc_info=error)
+    _log.error("request failed", incident=incident, path=shown(request.url.path), exc_info=error)
     message = f"something went wrong on the server; its log tells more about incident {incident}"
     return answer(request, Failure(Code.INTERNAL, message, "INTERNAL"))
 

@@ -18,10 +18,12 @@ from nodes.trigger.form import FormParameters
 from nodes.trigger.form_fields import Filled, FormField, read
 from services.gateway import bodies
 from services.gateway.bodies import Body
+from services.gateway.clients import address_of
 from services.gateway.outsiders import page, refusal_page
 from services.gateway.refusals import Refusal, as_refusal, not_found
 from services.gateway.site import Site
-from services.usecases.firing import Firing
+from services.identity.caller import set_caller
+from services.usecases.firing import Firing, activator
 
 # A field can't have this name: it has a hyphen.
 NONCE = "form-nonce"
@@ -79,6 +81,7 @@ class Forms:
             binding = await self._firing.at(f"form:{request.path_params['path']}")
             if binding is None:
                 raise not_found()
+            set_caller(activator(binding, "form", address_of(request)))
             parameters = parse_parameters(FormParameters, binding.parameters)
             if request.method == "POST":
                 return await self._sent(request, binding, parameters)

@@ -80,6 +80,7 @@ class _Interaction:
         self._names = [f"discord:{user}"]
 
     async def run(self) -> Response:
+        pressing.speaks(self._sender, self._names[0], self._address)
         kind = self._interaction.get("type")
         if kind not in (_COMPONENT, _FORM):
             return _said("This can't be done here.")

@@ -76,6 +76,7 @@ class _Callback:
         self._user = str(part(payload, "user", "id") or "")
 
     async def run(self) -> Response:
+        pressing.speaks(self._sender, f"slack:{self._user}", self._address)
         match self._payload.get("type"):
             case "block_actions":
                 return await self._press()

@@ -54,6 +54,7 @@ async def _update(site: Site, sender: Sender, update: dict[str, Any], address: s
         # What else people write to the bot is nothing to us.
         return PlainTextResponse("")
     names = [f"telegram:{part(query, 'from', 'id')}"]
+    pressing.speaks(sender, names[0], address)
     try:
         pressed = await pressing.find(site, str(query.get("data") or ""), sender, "TELEGRAM")
     except Refusal as refusal:

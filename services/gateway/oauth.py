@@ -17,6 +17,7 @@ from services.gateway.session import local_path
 from services.gateway.sign_on import SignOn
 from services.gateway.site import Site
 from services.identity.caller import Caller, Role, set_caller
+from services.store import integrations_tokens
 
 CALLBACK = "/oauth/callback"
 _STATE, _NEXT = "orchestrator_signin", "orchestrator_next"
@@ -46,7 +47,10 @@ def routes(site: Site) -> list[BaseRoute]:
         if kept and hmac.compare_digest(kept.encode(), given["state"].encode()):
             return await _finished(site, request, given)
         message = integration_pb2.CompleteAuthorizationRequest(**given)
-        answer = await calls.unary(site, request, complete, message, via="web")
+        # A service's redirect names no workspace. Whoever calls must be a member of the one that its state is for.
+        async with site.backend.database.reading() as session:
+            workspace = await integrations_tokens.workspace_of_consent(session, given["state"])
+        answer = await calls.unary(site, request, complete, message, via="web", workspace=workspace)
         assert isinstance(answer, integration_pb2.CompleteAuthorizationResponse)
         return page(request, "consented.html", name=answer.integration.name)
 

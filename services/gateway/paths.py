@@ -1,6 +1,8 @@
 """Which paths are for outsiders: whoever has the address may call, from any page, and no session counts."""
 
 OUTSIDERS = ("/webhook/", "/webhook-test/", "/form/", "/chat/", "/task/", "/hooks/")
+# Among them, those that ask who of our own people visits.
+_VISITED = ("/chat/", "/task/")
 # Temporal's Web UI calls these with a browser's session; they say themselves which origin may, and change nothing.
 _OWN_ORIGINS = ("/codec/",)
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -11,6 +13,11 @@ SIGN_IN = (("POST", "/api/v1/session"), ("POST", "/signin"))
 def is_for_outsiders(path: str) -> bool:
     """Whether the path is one whose endpoint says itself who may call."""
     return path.startswith(OUTSIDERS)
+
+
+def is_visited(path: str) -> bool:
+    """Whether the endpoint of an outsiders' path asks whose session it is."""
+    return path.startswith(_VISITED)
 
 
 def checks_origin_itself(path: str) -> bool:

@@ -55,6 +55,11 @@ class Refusal(Exception):
     """What the presser is told instead, in words."""
 
 
+def speaks(sender: Sender, name: str, address: str) -> None:
+    """Says who calls: somebody whom the service vouches for, such as `slack:U1`, in its credential's workspace."""
+    set_caller(Caller(name, sender.workspace, Role.APPROVER, address, name.partition(":")[0]))
+
+
 async def find(site: Site, value: str, sender: Sender, channel: str) -> Pressed:
     """The task of a button that this sender's message had; Refusal if there is none, or nothing to decide any more."""
     head, _, task_id = value.partition(":")
@@ -92,7 +97,7 @@ def person(pressed: Pressed, names: Sequence[str], via: str) -> Person:
 async def answer(site: Site, pressed: Pressed, who: Person, filled: dict[str, Any], comment: str, address: str) -> str:
     """Answers the task; what the person is told. ServiceError if it can't be answered so."""
     row = pressed.task.row
-    set_caller(Caller("", row.workspace, Role.APPROVER, address, who.via.lower()))
+    set_caller(Caller(who.name, row.workspace, Role.APPROVER, address, who.via.lower()))
     fields = exact_json.dumps(filled) if filled else ""
     given = Given(row.id, pressed.option.name, comment=comment, fields_json=fields)
     taken = (await Answering(site.backend).take(pressed.task, given, who)).taken

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from nodes.errors import NodeError
+from services.gateway.paths import shown
 from services.rpc.errors import describe
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -69,6 +70,7 @@ def refused(refusal: Refusal) -> Response:
 
 def as_refusal(error: Exception, path: str) -> Refusal:
     """What is said of an error."""
+    path = shown(path)
     if isinstance(error, Refusal):
         return error
     if isinstance(error, NodeError):

@@ -13,12 +13,13 @@ from orchestrator.items import INLINE_LIMIT, OUTPUT_LIMIT, Items, Part
 from orchestrator.record import Status
 from services.errors import NotFound
 from services.gateway import bodies
+from services.gateway.clients import address_of
 from services.gateway.refusals import Refusal, guarded, not_found
 from services.gateway.site import Site
 from services.gateway.webhooks import request_item
+from services.identity.caller import Caller, Role, set_caller
 from services.identity.resuming import Resuming
-from services.store import payloads
-from services.usecases.reading import ExecutionReader
+from services.store import executions, payloads
 from temporal.client import CallRefusedError, RunNotFoundError
 
 _TAKEN = ["POST", "PUT"]
@@ -40,7 +41,6 @@ class Waits:
 
     def __init__(self, site: Site) -> None:
         self._backend = site.backend
-        self._reader = ExecutionReader(site.backend)
         self._resuming = Resuming(site.keys)
 
     async def answer(self, request: Request) -> Response:
@@ -54,9 +54,12 @@ class Waits:
                 return Response(status_code=204, headers=allowed)
             raise Refusal(405, "METHOD_NOT_ALLOWED", "a run is resumed by POST or PUT", allowed)
         try:
-            row = await self._reader.row(execution_id)
+            async with self._backend.database.driver() as connection:
+                row = await executions.get_brief(connection, execution_id)
         except NotFound:
             raise not_found() from None
+        # The signature speaks for this run, and for nothing else.
+        set_caller(Caller("", row.workspace, Role.APPROVER, address_of(request), "webhook"))
         if Status(row.status).ended:
             raise _ended()
         items = await self._items(request, execution_id, row.version_id)

@@ -13,7 +13,7 @@ from services.gateway.answers import Refused, answer, failure_of
 from services.gateway.cookies import Tokens, claims_of
 from services.gateway.csrf import HEADER, Csrf, refused
 from services.gateway.origins import comes_from_here
-from services.gateway.paths import SAFE, SIGN_IN, checks_origin_itself, is_for_outsiders
+from services.gateway.paths import SAFE, SIGN_IN, checks_origin_itself, is_for_outsiders, is_visited
 from services.gateway.renewal import EARLY, Renewal
 from services.gateway.site import Site
 from services.gateway.uploads import FORM, MULTIPART, content_type
@@ -44,7 +44,9 @@ class SessionCookies:
 
     def _counts(self, request: HTTPConnection) -> bool:
         path, method = request.url.path, request.scope["method"]
-        if "authorization" in request.headers or is_for_outsiders(path) or (method, path) in SIGN_IN:
+        if "authorization" in request.headers or (method, path) in SIGN_IN:
+            return False
+        if is_for_outsiders(path) and not is_visited(path):
             return False
         return any(cookies.read(request))
 
@@ -53,6 +55,10 @@ class SessionCookies:
         if refresh and claims_of(access).expires < time.time() + EARLY:
             access = await self._renewed(request, access, refresh, changes)
         if not access:
+            return
+        if is_visited(request.url.path):
+            # It counts for nothing but what the page itself asks of it.
+            request.state.visitor_token = access
             return
         session_id = claims_of(access).session_id
         request.state.session_id = session_id

@@ -11,12 +11,15 @@ from starlette.routing import BaseRoute, Route
 
 from nodes.human import typed
 from orchestrator import exact_json
+from orchestrator.people import folded
 from orchestrator.task_form import REJECTED, find_option, problems
 from services.errors import ServiceError
+from services.gateway import visitors
 from services.gateway.callbacks import guarded
 from services.gateway.clients import address_of
 from services.gateway.pages import page
 from services.gateway.site import Site
+from services.identity.caller import Caller, Role, set_caller
 from services.identity.signing import Signer
 from services.store.people import links
 from services.store.people.asking import fields_of
@@ -30,7 +33,8 @@ _HEADERS = {
     "content-security-policy": "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; "
     "frame-ancestors 'none'",
     "x-frame-options": "DENY",
-    "referrer-policy": "no-referrer",
+    # With "no-referrer" browsers would say "Origin: null" of our own page's form.
+    "referrer-policy": "same-origin",
     "x-content-type-options": "nosniff",
     "x-robots-tag": "noindex, nofollow",
 }
@@ -65,7 +69,7 @@ class _Pages:
             )
         if opened.task.status != "OPEN":
             return _message(request, opened, _ended(opened), 200)
-        return self._form(request, opened, token)
+        return self._form(request, opened, token, await self._known(request, opened))
 
     async def take(self, request: Request) -> Response:
         """An answer that a person sends from the page."""
@@ -73,10 +77,22 @@ class _Pages:
         opened = await self._links.open(token)
         if opened is None:
             return _nothing(request)
+        known = await self._known(request, opened)
         async with request.form(max_files=0, max_fields=MAX_FORM_PARTS, max_part_size=MAX_PART) as form:
-            return await self._taken(request, opened, token, form)
+            return await self._taken(request, opened, token, form, known=known)
 
-    async def _taken(self, request: Request, opened: Opened, token: str, form: FormData) -> Response:
+    async def _known(self, request: Request, opened: Opened) -> bool:
+        """Whether the link's person has signed in, which is better than a code; else the link itself says who calls."""
+        workspace, recipient = opened.task.row.workspace, opened.link.recipient
+        set_caller(Caller(recipient, workspace, Role.APPROVER, address_of(request), "link"))
+        if self._site.local:
+            return False
+        visitor = await visitors.member(self._site, request, workspace, "web")
+        if visitor is None or not visitor.role.includes(Role.APPROVER):
+            return False
+        return folded(recipient) in {folded(name) for name in visitor.names}
+
+    async def _taken(self, request: Request, opened: Opened, token: str, form: FormData, *, known: bool) -> Response:
         if not self._is_ours(request, token, str(form.get("csrf", ""))):
             text = "This answer didn't come from the page itself. Open the link again, and answer there."
             return _message(request, opened, text, 403)
@@ -84,7 +100,7 @@ class _Pages:
             return _message(request, opened, _ended(opened), 409)
         option = find_option(opened.task.options, str(form.get("decision", "")))
         if option is None:
-            return self._form(request, opened, token, form, {"decision": "Choose one of the answers."}, 422)
+            return self._form(request, opened, token, known, form, {"decision": "Choose one of the answers."}, 422)
         fields = fields_of(opened.task.row)
         filled = {
             field.name: value
@@ -93,9 +109,10 @@ class _Pages:
         }
         wrong = dict(problems(fields, filled, complete=option.port != REJECTED))
         if wrong:
-            return self._form(request, opened, token, form, wrong, 422)
+            return self._form(request, opened, token, known, form, wrong, 422)
         try:
-            await self._links.confirm(opened, token, str(form.get("code", "")))
+            if not known:
+                await self._links.confirm(opened, token, str(form.get("code", "")))
             given = Given(
                 opened.task.row.id,
                 option.name,
@@ -106,7 +123,7 @@ class _Pages:
         except ServiceError as error:
             if error.code in ("WRONG_CODE", "BAD_FIELDS", "BAD_COMMENT"):
                 where = {"WRONG_CODE": "code", "BAD_COMMENT": "comment"}.get(error.code, "decision")
-                return self._form(request, opened, token, form, {where: _sentence(error.message)}, 422)
+                return self._form(request, opened, token, known, form, {where: _sentence(error.message)}, 422)
             return _message(request, opened, _sentence(error.message), 409)
         taken = answered.taken
         text = f"Thank you. Your answer was taken: {option.text}."
@@ -119,6 +136,7 @@ class _Pages:
         request: Request,
         opened: Opened,
         token: str,
+        known: bool,
         form: FormData | None = None,
         wrong: dict[str, str] | None = None,
         status: int = 200,
@@ -132,6 +150,7 @@ class _Pages:
             headers=_HEADERS,
             task=opened.task.row,
             recipient=opened.link.recipient,
+            known=known,
             options=opened.task.options,
             fields=[_shown(field, form) for field in fields_of(opened.task.row)],
             subject=_subject(opened),

@@ -18,9 +18,11 @@ from nodes.trigger.webhook import CREDENTIAL_OF, WebhookParameters
 from orchestrator.record import Status
 from services.gateway import bodies, callers
 from services.gateway.bodies import Body
+from services.gateway.clients import address_of
 from services.gateway.refusals import Refusal, guarded, not_found
 from services.gateway.site import Site
-from services.usecases.firing import Firing
+from services.identity.caller import set_caller
+from services.usecases.firing import Firing, activator
 from services.usecases.outcomes import Outcome, Outcomes
 
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
@@ -48,6 +50,7 @@ class Webhooks:
         binding = await self._firing.at(f"webhook:{request.path_params['path']}")
         if binding is None:
             raise not_found()
+        set_caller(activator(binding, "webhook", address_of(request)))
         parameters = parse_parameters(WebhookParameters, binding.parameters)
         if (early := _without_run(request, parameters)) is not None:
             return early

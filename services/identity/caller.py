@@ -59,15 +59,27 @@ class Caller:
         return frozenset(name for name in (self.user_id, self.email) if name)
 
 
+# On one's own machine, where nobody signs in.
 LOCAL = Caller("", "", Role.OWNER, local=True)
-_CALLER: ContextVar[Caller] = ContextVar("caller", default=LOCAL)
+# The server's own loops: they look nothing up in a workspace's name, so they see none.
+SYSTEM = Caller("system", "", Role.VIEWER, via="system")
+# Without a default: who forgets to say who calls gets an error, not somebody's rights.
+_CALLER: ContextVar[Caller | None] = ContextVar("caller")
 
 
 def current_caller() -> Caller:
-    """Who makes the call that is being answered."""
-    return _CALLER.get()
+    """Who makes the call that is being answered; RuntimeError where nobody has said so."""
+    caller = _CALLER.get(None)
+    if caller is None:
+        raise RuntimeError("nobody has said who calls: every entry point must set_caller before its use cases")
+    return caller
 
 
 def set_caller(caller: Caller) -> None:
     """Says who makes the call that this task answers."""
     _CALLER.set(caller)
+
+
+def forget_caller() -> None:
+    """Has nobody call, where a task that was begun by another call begins to answer one."""
+    _CALLER.set(None)

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Row, Select, and_, func, or_, select, tuple_, update
-from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from orchestrator.people import Answer
@@ -75,7 +74,7 @@ async def listed(
     if wanted.assignee:
         found = found.where(HumanTaskRow.assignees.contains([wanted.assignee]))
     if wanted.names is not None:
-        own = HumanTaskRow.assignees.overlap(array(sorted(wanted.names) or [""]))
+        own = HumanTaskRow.assignees.overlap(sorted(wanted.names))
         found = found.where(or_(own, func.cardinality(HumanTaskRow.assignees) == 0))
     if wanted.open_only:
         found = found.where(and_(HumanTaskRow.status == "OPEN", ExecutionRow.status.in_(_OPEN_RUN)))

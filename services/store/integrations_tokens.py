@@ -115,6 +115,13 @@ async def take_consent(session: AsyncSession, workspace: str, state: str) -> Con
     return Consent(row.integration_id, row.redirect_uri, row.verifier, row.expires_at)
 
 
+async def workspace_of_consent(session: AsyncSession, state: str) -> str:
+    """The workspace whose integration a state's consent is for; empty for a state that stands for nothing."""
+    hashed = hashlib.sha256(state.encode()).hexdigest()
+    query = select(IntegrationRow.workspace).join(AuthorizationRow)
+    return await session.scalar(query.where(AuthorizationRow.state_sha256 == hashed)) or ""
+
+
 def verifier_of(consent: Consent, workspace: str, state: str, keys: KeyRing) -> str:
     """The PKCE verifier of a consent, in clear."""
     hashed = hashlib.sha256(state.encode()).hexdigest()

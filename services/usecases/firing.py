@@ -12,15 +12,17 @@ from nodes.base import Item
 from orchestrator import exact_json
 from orchestrator.items import INLINE_LIMIT, OUTPUT_LIMIT, Items, Part
 from orchestrator.start import RunStart
-from services.errors import Unavailable, invalid
+from services.errors import Forbidden, Unavailable, invalid
+from services.identity.caller import Caller, Role, current_caller, set_caller
 from services.store import executions, payloads
 from services.store.adapters import outages_named
+from services.store.audit import entry
 from services.store.executions import NewExecution
 from services.store.ids import new_id
 from services.store.triggers import activations
 from services.store.triggers.tables import BindingRow
 from services.usecases.backend import Backend
-from services.usecases.starting import EVENT_PREFIX, Starter
+from services.usecases.starting import EVENT_PREFIX, Starter, told_of
 
 TRIGGER = "TRIGGER"
 
@@ -43,12 +45,12 @@ class Firing:
     async def at(self, address: str) -> Binding | None:
         """The trigger that is called by an address now."""
         async with self._backend.database.reading() as session:
-            row = await activations.at_address(session, address)
-        return None if row is None else activations.as_binding(row)
+            return await activations.at_address(session, address)
 
     async def fire(self, binding_id: str, event_id: str, items: MakeItems) -> str:
         """Starts the run of an event, unless it has one."""
         binding = await self.binding(binding_id)
+        set_caller(activator(binding, "schedule"))
         async with outages_named():
             return await self.start(binding, event_id, items)
 
@@ -68,6 +70,7 @@ class Firing:
     async def prepare(self, binding_id: str, event_id: str, items: MakeItems) -> RunStart:
         """Records the run of an event, unless it has one."""
         binding = await self.binding(binding_id)
+        set_caller(activator(binding, "schedule"))
         async with outages_named():
             execution_id = await self._recorded(binding, event_id, items)
             start = await self._starter.ready(execution_id)
@@ -89,6 +92,9 @@ class Firing:
 
     async def _recorded(self, binding: Binding, event_id: str, items: MakeItems) -> str:
         """The run of an event; recorded now if there is none."""
+        caller = current_caller()
+        if caller.workspace != binding.workspace:
+            raise Forbidden("FOREIGN_TRIGGER", f"the trigger {binding.id!r} is another workspace's")
         request_id = request_id_of(binding, event_id)
         known = await self._known(binding, request_id)
         if known is not None:
@@ -105,7 +111,14 @@ class Firing:
         ref = None if inline else await payloads.content_hash(body)
         given = Items((Part(len(made), len(body), 0, body.decode() if inline else None, ref),))
         start = await self._start(binding, execution_id, given)
-        new = NewExecution(start, datetime.now(UTC), request_id=request_id, body=None if inline else body, body_ref=ref)
+        new = NewExecution(
+            start,
+            datetime.now(UTC),
+            request_id=request_id,
+            body=None if inline else body,
+            body_ref=ref,
+            audit=entry(caller, "execution.start", "execution", after=told_of(start)),
+        )
         async with self._backend.database.driver() as connection:
             if await executions.insert(connection, new):
                 return execution_id
@@ -116,7 +129,7 @@ class Firing:
         if not request_id:
             return None
         async with self._backend.database.driver() as connection:
-            found = await executions.startable(connection, binding.workflow_id, 0, request_id)
+            found = await executions.startable(connection, binding.workflow_id, 0, request_id, binding.workspace)
         return found.earlier_execution_id
 
     async def _start(self, binding: Binding, execution_id: str, given: Items) -> RunStart:
@@ -131,6 +144,11 @@ class Firing:
             begin=binding.node,
             input=given,
         )
+
+
+def activator(binding: Binding, via: str, address: str = "") -> Caller:
+    """Who starts a trigger's runs: whoever turned it on, in the workflow's workspace and nowhere else."""
+    return Caller(binding.activated_by, binding.workspace, Role.OPERATOR, address, via)
 
 
 def _body(made: Sequence[Item]) -> bytes:

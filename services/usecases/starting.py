@@ -187,7 +187,7 @@ class Starter:
             completed=not version.workflow.nodes,
             body=given.body,
             body_ref=given.ref,
-            audit=entry(current_caller(), "execution.start", "execution", after=_told(start), actor=actor(user_id)),
+            audit=entry(current_caller(), "execution.start", "execution", after=told_of(start), actor=actor(user_id)),
         )
 
     def _prepare(self, version: Version, request: ExecuteRequest, items: Items) -> RunStart:
@@ -246,7 +246,8 @@ def _fits(node: NodePlan, mode: str) -> bool:
     return node.subtype in fitting if fitting else node.subtype not in _NEVER_BY_ITSELF
 
 
-def _told(start: RunStart) -> dict[str, object]:
+def told_of(start: RunStart) -> dict[str, object]:
+    """What the audit log says of a run that begins."""
     return {"workflow_id": start.workflow_id, "version": start.version, "mode": start.mode, "trigger": start.begin}
 
 

@@ -53,5 +53,5 @@ class TaskLinks:
         """Answers the task for the link's person."""
         row = opened.task.row
         person = Person(opened.link.recipient, (), row.channel, token)
-        set_caller(Caller("", row.workspace, Role.APPROVER, address, "link"))
+        set_caller(Caller(person.name, row.workspace, Role.APPROVER, address, "link"))
         return await Answering(self._backend).take(opened.task, given, person)

@@ -265,7 +265,7 @@ async def test_cross_site_and_framing(installation: Installation, mailbox: Mailb
     page = await browser.open(case.letter.path)
     assert "frame-ancestors 'none'" in page.headers["content-security-policy"]
     assert page.headers["x-frame-options"] == "DENY"
-    assert page.headers["referrer-policy"] == "no-referrer"
+    assert page.headers["referrer-policy"] == "same-origin"
     assert "httponly" in page.headers["set-cookie"].lower()
     assert "samesite=strict" in page.headers["set-cookie"].lower()
     token = re.search(r'name="csrf" value="([^"]+)"', page.text)

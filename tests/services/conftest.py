@@ -1,6 +1,6 @@
 """A store on a real database, and the API with a worker on real servers."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from orchestrator.compiler import compile_plan
 from orchestrator.items import ONE_EMPTY_ITEM
 from orchestrator.model import Workflow
 from orchestrator.start import RunStart
+from services.identity.caller import LOCAL, forget_caller, set_caller
 from services.settings import Settings
 from services.store import executions, workflows
 from services.store.engine import Database
@@ -51,6 +52,15 @@ def draft(data: dict[str, Any]) -> workflows.Draft:
     """A valid definition, planned."""
     workflow: Workflow = definition.read(data)
     return workflows.Draft(workflow, [], compile_plan(workflow, get_node_executor_factory().catalogue))
+
+
+@pytest.fixture(autouse=True)
+def local_caller() -> Iterator[None]:
+    """Whoever calls use cases in a test without saying so is on their own machine; code that isn't called by one
+    finds no caller."""
+    set_caller(LOCAL)
+    yield
+    forget_caller()
 
 
 SECRET_KEY = "k1:" + "A" * 43 + "="

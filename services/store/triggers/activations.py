@@ -56,9 +56,11 @@ async def active_versions(session: AsyncSession, workflow_ids: Sequence[str]) ->
     return {row.workflow_id: row.version for row in await session.execute(query)}
 
 
-async def at_address(session: AsyncSession, address: str) -> BindingRow | None:
-    """Who is called by an address."""
-    return await session.scalar(select(BindingRow).where(BindingRow.address == address))
+async def at_address(session: AsyncSession, address: str) -> Binding | None:
+    """The trigger that is called by an address."""
+    query = select(BindingRow, ActivationRow.activated_by).join(ActivationRow)
+    found = (await session.execute(query.where(BindingRow.address == address))).one_or_none()
+    return None if found is None else as_binding(found[0], activated_by=found[1])
 
 
 async def replace(
@@ -123,14 +125,25 @@ async def settled(session: AsyncSession, binding_id: str) -> None:
 async def binding(session: AsyncSession, binding_id: str) -> Binding | None:
     """A trigger that is turned on."""
     row = await session.get(BindingRow, binding_id, populate_existing=True)
-    return None if row is None else as_binding(row, await version_name(session, row.version_id))
+    if row is None:
+        return None
+    activation = await session.get_one(ActivationRow, row.workflow_id)
+    return as_binding(row, await version_name(session, row.version_id), activation.activated_by)
 
 
-def as_binding(row: BindingRow, workflow_name: str = "") -> Binding:
+def as_binding(row: BindingRow, workflow_name: str = "", activated_by: str = "") -> Binding:
     """A row as activities see it."""
     parameters = exact_json.loads(row.parameters)
     return Binding(
-        row.id, row.workflow_id, row.version_id, row.workspace, row.node, row.subtype, parameters, workflow_name
+        row.id,
+        row.workflow_id,
+        row.version_id,
+        row.workspace,
+        row.node,
+        row.subtype,
+        parameters,
+        workflow_name,
+        activated_by,
     )
 
 

@@ -142,7 +142,48 @@ async def test_a_chat_that_is_not_public_is_for_who_signed_in(
     await other.start()
     try:
         async with other.http() as http:
-            assert (await http.get(f"/chat/{path}")).status_code == 401
+            shown = await http.get(f"/chat/{path}")
+            assert (shown.status_code, shown.headers["location"]) == (303, f"/signin?next=/chat/{path}")
             assert (await http.post(f"/chat/{path}/messages", json={"message": "x"})).status_code == 401
+            member, stranger = await sign_in(other, "default"), await sign_in(other, new_id())
+            for access, status in ((member, 200), (stranger, 401)):
+                bearer = {"authorization": f"Bearer {access}"}
+                said = await http.post(f"/chat/{path}/messages", json={"message": "Hello"}, headers=bearer)
+                assert said.status_code == status, said.text
+            session = {"cookie": f"orchestrator_access={member}"}
+            assert (await http.get(f"/chat/{path}", headers=session)).status_code == 200
+            # A cookie counts for what a page of ours sends, and for nothing else.
+            for origin, status in ((other.url, 200), ("https://evil.example", 401), (None, 401)):
+                sent = session | ({"origin": origin} if origin else {})
+                said = await http.post(f"/chat/{path}/messages", json={"message": "Hello"}, headers=sent)
+                assert said.status_code == status, origin
+        assert other.parts
+        async with other.parts.database.single() as connection:
+            found = await connection.exec_driver_sql(
+                "SELECT via, workspace, actor <> '' FROM audit_log WHERE action = 'execution.start' AND via = 'chat'"
+                " ORDER BY at DESC LIMIT 2"
+            )
+            assert [tuple(row) for row in found] == [("chat", "default", True)] * 2
     finally:
         await other.stop()
+
+
+async def sign_in(gateway: Gateway, workspace: str) -> str:
+    """The access token of a new member of a workspace."""
+    from workflow_engine.v1 import auth_pb2
+    from workflow_engine.v1.auth_pb2_grpc import AuthServiceStub
+
+    from services.identity.caller import Role
+    from services.identity.passwords import Passwords
+    from services.store.identity import members, users
+
+    assert gateway.parts
+    email, password = f"{new_id()}@example.org", "correct horse battery staple"
+    kept = await Passwords().hash(password)
+    async with gateway.parts.database.transaction() as session:
+        user = await users.create(session, email, "Somebody", kept)
+        if await members.find_workspace(session, workspace) is None:
+            await members.make_workspace(session, workspace, workspace)
+        await members.add(session, workspace, user.id, Role.VIEWER)
+    answer = await AuthServiceStub(gateway.channel).SignIn(auth_pb2.SignInRequest(email=email, password=password))
+    return str(answer.tokens.access_token)
