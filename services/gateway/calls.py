@@ -14,6 +14,7 @@ from services.gateway.site import Site
 
 # How long a call may take where the client says nothing; TestNode waits for a node.
 UNARY_SECONDS = 600.0
+_ASIDE_SECONDS = 30.0
 TIMEOUT = "connect-timeout-ms"
 _FORWARDED = ("x-workspace", "traceparent", "tracestate")
 
@@ -50,6 +51,17 @@ async def unary(
         if not answer.done():
             call.cancel()
             answer.cancel()
+
+
+async def aside(
+    site: Site, request: Request, method: Method, message: Message, *, via: str, token: str | None, workspace: str
+) -> Message:
+    """As `unary` for a request whose body is still to be read: whether the client goes away isn't looked at."""
+    stub = site.channel.unary_unary(
+        method.path, request_serializer=method.request.SerializeToString, response_deserializer=method.decode
+    )
+    about = metadata(site, request, via=via, token=token, workspace=workspace)
+    return await _awaited(stub(message, timeout=_ASIDE_SECONDS, metadata=about))
 
 
 def stream(

@@ -33,7 +33,7 @@ async def member(site: Site, request: Request, workspace: str, via: str) -> Call
             return None
     message = auth_pb2.WhoAmIRequest()
     try:
-        answer = await calls.unary(
+        answer = await calls.aside(
             site, request, METHODS["WhoAmI"], message, via=via, token=session or None, workspace=workspace
         )
     except grpc.aio.AioRpcError as error:

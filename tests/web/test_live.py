@@ -147,8 +147,8 @@ async def test_from_signing_in_to_the_approval(guarded: "Server", make_context: 
     await inbox.get_by_role("link", name="Approve").first.click()
     await inbox.get_by_text("Refund 129.9 to Rossi?").wait_for()
     await inbox.get_by_label("Comment").fill("called them")
-    await inbox.get_by_role("button", name="Approve", exact=True).click()
-    await inbox.get_by_role("status").get_by_text("Answered: approve").wait_for()
+    await inbox.get_by_role("button", name="Approved", exact=True).click()
+    await inbox.get_by_role("status").get_by_text("Answered: approved").wait_for()
     # The first page has stood open all the time, and was told.
     assert page.url == watching
     await page.get_by_role("status").get_by_text("The run has ended: completed").wait_for()
