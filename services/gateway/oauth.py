@@ -47,14 +47,18 @@ def routes(site: Site) -> list[BaseRoute]:
         if kept and hmac.compare_digest(kept.encode(), given["state"].encode()):
             return await _finished(site, request, given)
         message = integration_pb2.CompleteAuthorizationRequest(**given)
-        # A service's redirect names no workspace. Whoever calls must be a member of the one that its state is for.
-        async with site.backend.database.reading() as session:
-            workspace = await integrations_tokens.workspace_of_consent(session, given["state"])
+        workspace = await _workspace(site, given["state"])
         answer = await calls.unary(site, request, complete, message, via="web", workspace=workspace)
         assert isinstance(answer, integration_pb2.CompleteAuthorizationResponse)
         return page(request, "consented.html", name=answer.integration.name)
 
     return [Route("/oauth/login", login), Route(CALLBACK, callback)]
+
+
+async def _workspace(site: Site, state: str) -> str:
+    """A service's redirect names no workspace: whoever calls must be a member of the one that its state is for."""
+    async with site.backend.database.reading() as session:
+        return await integrations_tokens.workspace_of_consent(session, state)
 
 
 async def _finished(site: Site, request: Request, given: dict[str, str]) -> Response:

@@ -125,9 +125,9 @@ async def settled(session: AsyncSession, binding_id: str) -> None:
 async def binding(session: AsyncSession, binding_id: str) -> Binding | None:
     """A trigger that is turned on."""
     row = await session.get(BindingRow, binding_id, populate_existing=True)
-    if row is None:
+    activation = await session.get(ActivationRow, row.workflow_id) if row else None
+    if row is None or activation is None:
         return None
-    activation = await session.get_one(ActivationRow, row.workflow_id)
     return as_binding(row, await version_name(session, row.version_id), activation.activated_by)
 
 

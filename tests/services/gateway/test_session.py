@@ -213,7 +213,13 @@ async def test_an_openid_provider_signs_in(signing_on: Gateway, provider: Provid
     assert (await client.get(SESSION)).json()["user"]["id"] == "u1"
 
 
-async def test_only_the_browser_that_began_finishes(signing_on: Gateway, provider: Provider) -> None:
+async def test_only_the_browser_that_began_finishes(
+    signing_on: Gateway, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def nowhere(site: Site, state: str) -> str:
+        return ""
+
+    monkeypatch.setattr("services.gateway.oauth._workspace", nowhere)
     back = await signing_on.client.get("/oauth/callback", params={"state": "state-1", "code": "c"})
     # It is taken for a consent's, which this API doesn't know.
     assert back.status_code == 501
