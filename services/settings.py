@@ -17,6 +17,7 @@ from services.store.keyring import check_keys
 from services.tls import TlsFiles
 
 DEFAULT_PORT = 8080
+_MOST_DAYS = 36_500
 
 
 class SettingsError(ValueError):
@@ -25,6 +26,18 @@ class SettingsError(ValueError):
 
 def _registered(value: object) -> object:
     return read_servers(value) if isinstance(value, str) else value
+
+
+def _days(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    found: dict[str, int] = {}
+    for part in filter(None, (part.strip() for part in value.split(","))):
+        name, _, days = part.rpartition("=")
+        if not name.strip() or not days.strip().isdecimal() or int(days) > _MOST_DAYS:
+            raise ValueError(f"{part[:60]!r} isn't name=days; write workspace=30,other=0")
+        found[name.strip()] = int(days)
+    return found
 
 
 class Settings(BaseSettings):
@@ -95,6 +108,15 @@ class Settings(BaseSettings):
     orchestrator_code_processes: int = Field(2, ge=1, le=64)
     orchestrator_mcp_servers: Annotated[Mapping[str, RegisteredServer], NoDecode, BeforeValidator(_registered)] = Field(
         default_factory=dict, description="the path of the file that registers MCP servers"
+    )
+    orchestrator_retention_days: int = Field(
+        0, ge=0, le=_MOST_DAYS, description="how long ended runs are kept; 0 for ever"
+    )
+    orchestrator_retention_failed_days: int | None = Field(
+        None, ge=0, le=_MOST_DAYS, description="the same for runs that failed, were cancelled or timed out"
+    )
+    orchestrator_retention_workspaces: Annotated[Mapping[str, int], NoDecode, BeforeValidator(_days)] = Field(
+        default_factory=dict, description="the same for all runs of a workspace: name=days, with commas between"
     )
     orchestrator_shutdown_seconds: float = Field(30.0, ge=0, description="how long streams and nodes may finish")
 

@@ -58,6 +58,7 @@ from services.tls import certificate
 from services.usecases.activating import Activating
 from services.usecases.backend import Backend
 from services.usecases.firing import Firing
+from services.usecases.retention import Cleaner, Policy
 from temporal.client import Runs
 from temporal.codec import SealingCodec
 from temporal.queue_wait import QueueWait
@@ -68,6 +69,7 @@ from temporal.worker import make_workers
 Check = Callable[[], Awaitable[object]]
 # How often changes of triggers that Temporal hasn't heard of are looked for; there are none unless something died.
 _SETTLE_SECONDS = 30.0
+_CLEAN_SECONDS = 3600.0
 
 _log = structlog.get_logger(__name__)
 
@@ -180,7 +182,7 @@ class Server:
         if parts.endpoint:
             watch_deployment(parts.endpoint, parts.database, client, queues_of(parts.catalogue), settings)
         self._activating = Activating(backend)
-        self._settling: asyncio.Task[None] | None = None
+        self._background: list[asyncio.Task[None]] = []
         checks: dict[str, Check] = {"postgresql": parts.database.ping, "temporal": client.service_client.check_health}
         try:
             self.grpc = GrpcServer(
@@ -212,7 +214,10 @@ class Server:
         if self.http:
             app, telemetry = make_app(self._site()), self._parts.telemetry
             await self.http.start(Watching(app, telemetry.metrics) if telemetry.watching else app)
-        self._settling = asyncio.create_task(self._settle(), name="settling triggers")
+        self._background = [
+            asyncio.create_task(self._settle(), name="settling triggers"),
+            asyncio.create_task(self._clean(), name="retention"),
+        ]
 
     async def _settle(self) -> None:
         """Has Temporal hear of what a server that died, or Temporal's absence, has kept from it."""
@@ -223,6 +228,19 @@ class Server:
             except Exception as error:  # noqa: BLE001 - it is tried again; what it is, the log says
                 _log.warning("triggers not settled", error=type(error).__name__)
             await asyncio.sleep(_SETTLE_SECONDS)
+
+    async def _clean(self) -> None:
+        """Removes what has been kept for long enough, every hour in one of the servers."""
+        cleaner = Cleaner(self._parts.database, self._parts.resources.files)
+        policy = retention_policy(self._parts.settings)
+        await asyncio.sleep(_SETTLE_SECONDS)
+        while True:
+            try:
+                if removed := await cleaner.clean(policy):
+                    _log.info("old records removed", executions=removed.executions, payloads=removed.payloads)
+            except Exception as error:  # noqa: BLE001 - the next round goes on where this one stopped
+                _log.warning("old records not removed", error=type(error).__name__, reason=str(error)[:500])
+            await asyncio.sleep(_CLEAN_SECONDS)
 
     def _site(self) -> Site:
         settings = self._parts.settings
@@ -248,9 +266,10 @@ class Server:
 
     async def stop(self) -> None:
         """Lets calls finish, then releases everything."""
-        if self._settling:
-            self._settling.cancel()
-            await asyncio.wait([self._settling])
+        for task in self._background:
+            task.cancel()
+        if self._background:
+            await asyncio.wait(self._background)
         if self.http:
             await self.http.stop(self._parts.settings.orchestrator_shutdown_seconds)
         if self._channel:
@@ -431,3 +450,12 @@ def _resume_url(keys: KeyRing | None, public_url: str) -> Callable[[str], str] |
 
 def _compiler(catalogue: Catalogue) -> Callable[[Workflow], Plan]:
     return lambda workflow: compile_plan(workflow, catalogue)
+
+
+def retention_policy(settings: Settings) -> Policy:
+    """How long ended runs are kept."""
+    return Policy(
+        settings.orchestrator_retention_days,
+        settings.orchestrator_retention_failed_days,
+        settings.orchestrator_retention_workspaces,
+    )

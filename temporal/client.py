@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -34,6 +34,7 @@ from temporal.waits import CALL_REFUSED
 from temporal.workflow import OrchestratorWorkflow
 
 TASK_QUEUE = DEFAULT
+RUN_TYPE = "Orchestrator"
 _log = logging.getLogger(__name__)
 
 
@@ -173,6 +174,19 @@ class Runs:
         query = f"WorkflowId IN ({quoted}) AND ExecutionStatus = 'Running'"
         running = {execution.id async for execution in self.client.list_workflows(query)}
         return [execution_id for execution_id in execution_ids if execution_id not in running]
+
+    async def running(self) -> AsyncIterator[str]:
+        """The ids of all runs that Temporal has open on our task queue."""
+        query = f"WorkflowType = '{RUN_TYPE}' AND ExecutionStatus = 'Running' AND TaskQueue = '{self._task_queue}'"
+        async for execution in self.client.list_workflows(query):
+            yield execution.id
+
+    async def terminate(self, execution_id: str, reason: str) -> None:
+        """Ends a run at once, without its taking part; one that is over is left alone."""
+        try:
+            await self._steer(self._handle(execution_id).terminate(reason=reason))
+        except RunNotFoundError:
+            return
 
     async def _ended(self, execution_id: str) -> Ended | None:
         handle = self._handle(execution_id)

@@ -129,3 +129,16 @@ def doctor(as_json: AsJson = False) -> None:
     from services.cli.doctor import doctor as work
 
     perform(work(as_json), as_json=as_json)
+
+
+@app.command()
+def reconcile(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """After PostgreSQL or Temporal was restored from a backup: close records whose runs are gone, terminate runs
+    that aren't open on record, have triggers set up anew. By DATABASE_URL and Temporal's environment variables.
+    """
+    from services.cli.reconcile import reconcile as work
+
+    perform(work(dry_run, as_json), as_json=as_json)

@@ -90,3 +90,17 @@ def retry_execution(
     from services.cli import executions
 
     perform(executions.retry(execution, node, argument, latest, as_json), as_json=as_json)
+
+
+@app.command("purge")
+def purge_executions(
+    older_than: Annotated[str, typer.Option("--older-than", metavar="AGE", help="How long ago they ended: 30d, 12h.")],
+    status: Annotated[list[str] | None, typer.Option(help="Only this status; may be repeated.")] = None,
+    workspace: Annotated[str, typer.Option(help="Only runs of this workspace.")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say how many there are.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Delete runs that ended long ago, with their payloads and files; by DATABASE_URL, in small steps."""
+    from services.cli import purge
+
+    perform(purge.purge(older_than, status or [], workspace, dry_run, as_json), as_json=as_json)

@@ -1,23 +1,19 @@
 """What `orchestrator users …` does, on the database itself: for the operator, and for the first user of all."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
-from sqlalchemy.exc import OperationalError, ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.cli.console import table
-from services.cli.failure import Exit, Failure, from_service, plain, print_json
-from services.cli.process import current_settings
+from services.cli.failure import Exit, Failure, plain, print_json
+from services.cli.operating import operated
 from services.cli.signing_in import read_password
-from services.errors import ServiceError
 from services.identity.caller import Caller, Role
 from services.identity.keys import make
 from services.identity.membership import checked_workspace
 from services.identity.passwords import Passwords, check_password
 from services.store.audit import audit
-from services.store.engine import Database
 from services.store.identity import members, sessions, users
 from services.store.identity.principals import Membership
 from services.store.tables import User
@@ -30,7 +26,7 @@ async def create(
 ) -> Exit:
     """Make a user who is a member of a workspace, which is made if there is none of that id."""
     password = read_password(f"A password for {email}: ", from_stdin)
-    async with _database() as database:
+    async with operated("users") as (_, database):
         check_password(password, "password")
         checked_workspace(workspace)
         kept, secret = await Passwords().hash(password), ""
@@ -56,7 +52,7 @@ async def create(
 
 async def list_all(as_json: bool) -> Exit:
     """List all users and where they are members."""
-    async with _database() as database, database.reading() as session:
+    async with operated("users") as (_, database), database.reading() as session:
         found = [(user, await members.of_user(session, user.id)) for user in await users.listed(session)]
     if as_json:
         print_json({"users": [_object(user) | {"workspaces": _roles(where)} for user, where in found]})
@@ -102,7 +98,7 @@ async def disable(email: str, *, disabled: bool) -> Exit:
 
 
 async def _change(email: str, change: Named) -> None:
-    async with _database() as database, database.transaction() as session:
+    async with operated("users") as (_, database), database.transaction() as session:
         user = await users.by_email(session, email)
         if user is None:
             raise Failure(f"there is no user {email}", "USER_NOT_FOUND")
@@ -114,20 +110,6 @@ async def _end(session: AsyncSession, user: User, action: str, reason: str) -> N
     by = Caller("", "", Role.OWNER, via="cli")
     for where in await members.of_user(session, user.id):
         audit(session, by, action, "user", user.id, workspace=where.workspace, actor="operator")
-
-
-@asynccontextmanager
-async def _database() -> AsyncIterator[Database]:
-    settings = current_settings("users", for_people=True)
-    try:
-        async with Database(settings.database_url.get_secret_value()) as database:
-            yield database
-    except OperationalError as error:
-        raise Failure(f"PostgreSQL can't be reached: {error.orig}. Check DATABASE_URL", "UNAVAILABLE") from None
-    except ProgrammingError:
-        raise Failure("the database lacks tables; run `orchestrator migrate`", "SCHEMA_BEHIND") from None
-    except ServiceError as error:
-        raise from_service(error) from None
 
 
 def _object(user: User) -> dict[str, object]:

@@ -199,6 +199,12 @@ async def find(session: AsyncSession, execution_id: str) -> ExecutionRow | None:
     return await session.scalar(select(ExecutionRow).where(ExecutionRow.id == execution_id))
 
 
+async def ends(session: AsyncSession, execution_ids: Sequence[str]) -> dict[str, datetime | None]:
+    """When runs ended, None for those that are open, of those that are on record."""
+    query = select(ExecutionRow.id, ExecutionRow.finished_at).where(ExecutionRow.id.in_(execution_ids))
+    return {row.id: row.finished_at for row in await session.execute(query)}
+
+
 async def reopen(session: AsyncSession, execution_id: str) -> None:
     """Makes a run that was never started a running one again."""
     await session.execute(

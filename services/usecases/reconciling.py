@@ -2,23 +2,37 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Protocol
 
 import structlog
 
 from orchestrator.record import ExecutionRecord, Status
 from services.store import executions, recording
+from services.store.engine import Database
 from services.store.tables import ExecutionRow
-from services.usecases.backend import Backend
+from services.usecases.backend import Runs
 from temporal.client import Ended
 
 # A run is recorded before Temporal hears of it: for so long it is not lost but about to begin.
-_BEGINNING = timedelta(seconds=15)
+BEGINNING = timedelta(seconds=15)
 _LOST = "RUN_LOST"
 
 _log = structlog.get_logger(__name__)
 
 
-async def reconcile(backend: Backend, rows: Sequence[ExecutionRow]) -> bool:
+class Books(Protocol):
+    """Where runs are recorded, and where they run."""
+
+    @property
+    def database(self) -> Database:
+        """The records."""
+
+    @property
+    def runs(self) -> Runs:
+        """Temporal's side."""
+
+
+async def reconcile(backend: Books, rows: Sequence[ExecutionRow]) -> bool:
     """Writes down the ends of those runs that only Temporal knows of; whether there were any."""
     still_open = [row for row in rows if not Status(row.status).ended]
     if not still_open:
@@ -31,9 +45,9 @@ async def reconcile(backend: Backend, rows: Sequence[ExecutionRow]) -> bool:
     return mended
 
 
-async def _mend(backend: Backend, row: ExecutionRow, ended: Ended) -> bool:
+async def _mend(backend: Books, row: ExecutionRow, ended: Ended) -> bool:
     lost = ended.error is not None and ended.error.code == _LOST
-    if lost and row.last_sequence <= 1 and datetime.now(UTC) - row.started_at < _BEGINNING:
+    if lost and row.last_sequence <= 1 and datetime.now(UTC) - row.started_at < BEGINNING:
         return False
     async with backend.database.reading() as session:
         # The run's own last record may have been committed after the row was read.

@@ -106,6 +106,14 @@ async def _unsettle(session: AsyncSession, binding_ids: Iterable[str]) -> Sequen
     return [str(value["binding_id"]) for value in values]
 
 
+async def unsettle_all(session: AsyncSession, *, dry_run: bool = False) -> int:
+    """Has Temporal told of every trigger that is turned on, as if each had just changed; how many there are."""
+    known = (await session.scalars(select(BindingRow.id))).all()
+    if not dry_run:
+        await _unsettle(session, known)
+    return len(known)
+
+
 async def unsettled(session: AsyncSession) -> Sequence[str]:
     """The bindings that Temporal has to hear of, the oldest change first."""
     return (await session.scalars(select(UnsettledRow.binding_id).order_by(UnsettledRow.changed_at))).all()

@@ -1,0 +1,123 @@
+"""How long runs are kept, and the cleaning that holds to it."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from nodes.errors import NodeError
+from nodes.files.store import FileStore
+from orchestrator.record import Status
+from services.store import retention
+from services.store.drivers import Driver
+from services.store.engine import Database
+from services.store.retention import Candidate, Old
+
+ENDED = tuple(status for status in Status if status.ended)
+# Runs whose files are deleted at a time.
+_FILES_AT_ONCE = 8
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Policy:
+    """For how many days ended runs are kept, by how they ended and by workspace; 0 is for ever."""
+
+    days: int = 0
+    failed_days: int | None = None
+    workspaces: Mapping[str, int] = field(default_factory=dict)
+
+    def of(self, workspace: str, status: Status) -> int:
+        """The days for a workspace's runs that ended so."""
+        if workspace in self.workspaces:
+            return self.workspaces[workspace]
+        if status is not Status.COMPLETED and self.failed_days is not None:
+            return self.failed_days
+        return self.days
+
+
+@dataclass
+class Removed:
+    """What a cleaning removed."""
+
+    executions: int = 0
+    payloads: int = 0
+    payload_bytes: int = 0
+    rows: dict[str, int] = field(default_factory=dict)
+
+
+class Cleaner:
+    """Removes what has been kept for long enough; what stops half way goes on the next time."""
+
+    def __init__(self, database: Database, files: FileStore) -> None:
+        self._database = database
+        self._files = files
+
+    async def clean(self, policy: Policy) -> Removed | None:
+        """One round by the policy; None while another process is at it."""
+        async with self._database.driver() as connection:
+            if not await retention.lead(connection):
+                return None
+            try:
+                removed = Removed()
+                now = datetime.now(UTC)
+                for workspace in await retention.workspaces(connection):
+                    for status in ENDED:
+                        days = policy.of(workspace, status)
+                        if days:
+                            old = Old(workspace, status.value, now - timedelta(days=days))
+                            removed.executions += await self._delete(connection, old)
+                await self._sweep(connection, removed)
+                return removed
+            finally:
+                await retention.yield_lead(connection)
+
+    async def purge(
+        self, before: datetime, statuses: Sequence[Status] = ENDED, workspace: str = "", *, dry_run: bool = False
+    ) -> int:
+        """Removes the runs that ended before a time, whatever the policy says; how many (would go)."""
+        many = 0
+        async with self._database.driver() as connection:
+            for name in [workspace] if workspace else await retention.workspaces(connection):
+                for status in statuses:
+                    old = Old(name, status.value, before)
+                    many += await (retention.count(connection, old) if dry_run else self._delete(connection, old))
+        return many
+
+    async def _delete(self, connection: Driver, old: Old) -> int:
+        many, last = 0, None
+        while chosen := await retention.candidates(connection, old, last):
+            # Files first: whatever stops us, the record that leads to them is still there.
+            whole = await self._forget_files(old.workspace, chosen)
+            many += await retention.delete(connection, old, whole)
+            last = chosen[-1]
+        return many
+
+    async def _forget_files(self, workspace: str, chosen: Sequence[Candidate]) -> list[Candidate]:
+        if not self._files.url:
+            return list(chosen)
+        free = asyncio.Semaphore(_FILES_AT_ONCE)
+
+        async def forget(one: Candidate) -> bool:
+            async with free:
+                try:
+                    await asyncio.to_thread(self._files.of(workspace, one.id).forget_now)
+                except NodeError as error:
+                    _log.warning("the run's files couldn't be deleted", execution_id=one.id, reason=error.message)
+                    return False
+                return True
+
+        done = await asyncio.gather(*(forget(one) for one in chosen))
+        return [one for one, gone in zip(chosen, done, strict=True) if gone]
+
+    async def _sweep(self, connection: Driver, removed: Removed) -> None:
+        ref = ""
+        while refs := await retention.payloads_after(connection, ref):
+            many, size = await retention.delete_unlinked(connection, refs)
+            removed.payloads += many
+            removed.payload_bytes += size
+            ref = refs[-1]
+        removed.rows = await retention.delete_over(connection)
