@@ -32,7 +32,7 @@ from tests.people.test_service import answer
 from tests.services.conftest import Api, api_settings
 
 QUEUE = "restored"
-TIMER = workflow("timer", [trigger(), flow("Wait", "WAIT", mode="duration", duration="60s")], "Start -> Wait")
+TIMER = workflow("timer", [trigger(), flow("Wait", "WAIT", mode="duration", duration="25s")], "Start -> Wait")
 HOOK = workflow(
     "hook",
     [trigger(), sets("Tell", at="{{ $execution.resumeUrl }}"), flow("Wait", "WAIT", mode="webhook")],

@@ -28,6 +28,9 @@ def _clean(monkeypatch: pytest.MonkeyPatch) -> None:
         ("JWT_EXPIRE_MINUTES", "5", 5),
         ("JWT_ALGORITHM", "", "HS256"),
         ("ORCHESTRATOR_EGRESS_ALLOW", "10.0.0.0/8:443,*.corp", "10.0.0.0/8:443,*.corp"),
+        ("ORCHESTRATOR_RETENTION_DAYS", "30", 30),
+        ("ORCHESTRATOR_RETENTION_FAILED_DAYS", "0", 0),
+        ("ORCHESTRATOR_RETENTION_WORKSPACES", "acme=7, a=b=0,", {"acme": 7, "a=b": 0}),
     ],
 )
 def test_read(monkeypatch: pytest.MonkeyPatch, name: str, value: str, expected: object) -> None:
@@ -46,6 +49,7 @@ def test_read(monkeypatch: pytest.MonkeyPatch, name: str, value: str, expected: 
         ("DATABASE_POOL_SIZE", "0", True),
         ("DATABASE_ECHO", "perhaps", True),
         ("ORCHESTRATOR_EGRESS_ALLOW", "10.0.0.0/40", True),
+        ("ORCHESTRATOR_RETENTION_WORKSPACES", "acme", True),
         ("DATABASE_URL", "mysql://root:hunter2@h/d", False),
         ("DATABASE_URL", "hunter2", False),
         ("SECRET_KEY", "hunter2", False),
