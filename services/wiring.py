@@ -69,6 +69,8 @@ from temporal.worker import make_workers
 Check = Callable[[], Awaitable[object]]
 # How often changes of triggers that Temporal hasn't heard of are looked for; there are none unless something died.
 _SETTLE_SECONDS = 30.0
+# When what has been kept for long enough is first looked for, and how often.
+_CLEAN_AFTER_SECONDS = 30.0
 _CLEAN_SECONDS = 3600.0
 
 _log = structlog.get_logger(__name__)
@@ -233,7 +235,7 @@ class Server:
         """Removes what has been kept for long enough, every hour in one of the servers."""
         cleaner = Cleaner(self._parts.database, self._parts.resources.files)
         policy = retention_policy(self._parts.settings)
-        await asyncio.sleep(_SETTLE_SECONDS)
+        await asyncio.sleep(_CLEAN_AFTER_SECONDS)
         while True:
             try:
                 if removed := await cleaner.clean(policy):

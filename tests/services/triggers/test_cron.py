@@ -9,6 +9,8 @@ import pytest
 from temporalio.client import ScheduleOverlapPolicy
 from workflow_engine.v1 import execution_pb2
 
+from services.usecases.restoring import Ledger, restore_agreement
+from temporal.client import Runs
 from tests.graphs import flow, sets, trigger, workflow
 from tests.services.triggers.rig import Rig, Run, until
 
@@ -183,3 +185,19 @@ async def test_the_schedule_says_what_it_is(rig: Rig) -> None:
     assert described.schedule.policy.catchup_window == timedelta(minutes=5)
     assert described.schedule.state.note == "CRON trigger 'Clock' of the workflow 'ticking'"
     assert await described.memo() == {"workflow": "ticking", "node": "Clock"}
+
+
+async def test_a_schedule_that_a_restore_lost_is_made_anew(rig: Rig) -> None:
+    workflow_id = await rig.create(ticking(every="1h"))
+    binding = await rig.turn_on(workflow_id)
+    view = (await rig.timers.describe([binding]))[binding]
+    await rig.client.get_schedule_handle(view.schedule_id).delete()
+    assert await rig.timers.describe([binding]) == {}
+    ledger = Ledger(rig.parts.database, Runs(rig.client, rig.parts.settings.orchestrator_task_queue))
+    assert (await restore_agreement(ledger)).triggers == 1
+
+    async def there() -> bool:
+        return bool(await rig.timers.describe([binding]))
+
+    # By the server, which looks for changes now and then.
+    await until(there, patience=120)
