@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
 import grpc
@@ -238,7 +238,7 @@ class Server:
         await asyncio.sleep(_CLEAN_AFTER_SECONDS)
         while True:
             try:
-                if removed := await cleaner.clean(policy):
+                if removed := await cleaner.clean(policy, datetime.now(UTC).hour):
                     _log.info("old records removed", executions=removed.executions, payloads=removed.payloads)
             except Exception as error:  # noqa: BLE001 - the next round goes on where this one stopped
                 _log.warning("old records not removed", error=type(error).__name__, reason=str(error)[:500])

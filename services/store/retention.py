@@ -43,7 +43,7 @@ _UNLINKED = "NOT EXISTS (SELECT FROM payload_links l WHERE l.sha256 = p.sha256)"
 # Whoever links a payload holds a lock on it: only with ours can be told that nobody does. So it is asked twice.
 _HOLD_PAYLOADS = f"SELECT sha256 FROM payloads p WHERE sha256 = ANY (%s::text[]) AND {_UNLINKED} FOR UPDATE SKIP LOCKED"
 _DELETE_PAYLOADS = f"DELETE FROM payloads p WHERE sha256 = ANY (%s::text[]) AND {_UNLINKED} RETURNING size"
-_NEXT_PAYLOADS = "SELECT sha256 FROM payloads WHERE sha256 > %s ORDER BY sha256 LIMIT %s"
+_NEXT_PAYLOADS = "SELECT sha256 FROM payloads WHERE sha256 > %s AND sha256 < %s ORDER BY sha256 LIMIT %s"
 
 # What is over by itself: the table, and which of its rows.
 _OVER = {
@@ -117,9 +117,9 @@ async def delete_unlinked(connection: Driver, refs: Sequence[str]) -> tuple[int,
     return len(sizes), sum(sizes)
 
 
-async def payloads_after(connection: Driver, ref: str) -> list[str]:
-    """The next payloads in the order of their hashes."""
-    return [row.sha256 for row in await (await connection.execute(_NEXT_PAYLOADS, [ref, _PAYLOADS])).fetchall()]
+async def payloads_between(connection: Driver, ref: str, end: str) -> list[str]:
+    """The next payloads in the order of their hashes, up to an end."""
+    return [row.sha256 for row in await (await connection.execute(_NEXT_PAYLOADS, [ref, end, _PAYLOADS])).fetchall()]
 
 
 async def delete_over(connection: Driver, limit: int = BATCH) -> dict[str, int]:

@@ -16,6 +16,10 @@ from services.store.engine import Database
 from services.store.retention import Candidate, Old
 
 ENDED = tuple(status for status in Status if status.ended)
+# Parts of the payloads, one for each hour of a day.
+PARTS = 24
+# Behind every hash.
+_END = "g"
 # Runs whose files are deleted at a time.
 _FILES_AT_ONCE = 8
 
@@ -56,8 +60,11 @@ class Cleaner:
         self._database = database
         self._files = files
 
-    async def clean(self, policy: Policy) -> Removed | None:
-        """One round by the policy; None while another process is at it."""
+    async def clean(self, policy: Policy, part: int | None = None) -> Removed | None:
+        """One round by the policy; None while another process is at it.
+
+        With a `part`, from 0 to `PARTS`, only so much of the payloads is looked through for those without a run.
+        """
         async with self._database.driver() as connection:
             if not await retention.lead(connection):
                 return None
@@ -70,7 +77,7 @@ class Cleaner:
                         if days:
                             old = Old(workspace, status.value, now - timedelta(days=days))
                             removed.executions += await self._delete(connection, old)
-                await self._sweep(connection, removed)
+                await self._sweep(connection, removed, *_range(part))
                 return removed
             finally:
                 await retention.yield_lead(connection)
@@ -113,11 +120,18 @@ class Cleaner:
         done = await asyncio.gather(*(forget(one) for one in chosen))
         return [one for one, gone in zip(chosen, done, strict=True) if gone]
 
-    async def _sweep(self, connection: Driver, removed: Removed) -> None:
-        ref = ""
-        while refs := await retention.payloads_after(connection, ref):
+    async def _sweep(self, connection: Driver, removed: Removed, ref: str, end: str) -> None:
+        while refs := await retention.payloads_between(connection, ref, end):
             many, size = await retention.delete_unlinked(connection, refs)
             removed.payloads += many
             removed.payload_bytes += size
             ref = refs[-1]
         removed.rows = await retention.delete_over(connection)
+
+
+def _range(part: int | None) -> tuple[str, str]:
+    """Between which hashes a part lies."""
+    if part is None:
+        return "", _END
+    low, high = (f"{256 * place // PARTS:02x}" for place in (part, part + 1))
+    return low if part else "", _END if part == PARTS - 1 else high

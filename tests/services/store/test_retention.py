@@ -10,7 +10,7 @@ from nodes.files.store import FileStore
 from orchestrator.record import ExecutionRecord, Status
 from services.store import payloads, recording, retention
 from services.store.retention import Old
-from services.usecases.retention import Cleaner, Policy
+from services.usecases.retention import PARTS, Cleaner, Policy
 from tests.services.conftest import Store
 
 NOW = datetime.now(UTC)
@@ -154,7 +154,7 @@ async def test_one_cleans_at_a_time(store: Store) -> None:
 
 async def test_orphans_and_what_is_over_go(store: Store) -> None:
     kept = await run(store, 1)
-    await execute(store, "INSERT INTO payloads (sha256, size, body) VALUES ('orphan', 5, 'abcde')")
+    await execute(store, "INSERT INTO payloads (sha256, size, body) VALUES ('f00d', 5, 'abcde')")
     await execute(store, "INSERT INTO users (id, email) VALUES ('u', 'u@example.org')")
     for name, age in (("old", "2 days"), ("new", "-1 day")):
         await execute(
@@ -182,6 +182,18 @@ async def test_orphans_and_what_is_over_go(store: Store) -> None:
     assert {table: many for table, many in removed.rows.items() if many} == gone
     assert await store.count("refresh_tokens") == 1
     assert len(await payloads.get(store.database, await links(store, kept))) == 2
+
+
+async def test_all_payloads_are_looked_through_in_a_day(store: Store) -> None:
+    for number in range(256):
+        await execute(
+            store, "INSERT INTO payloads (sha256, size, body) VALUES (%s, 1, 'a')", f"{number:02x}" + "0" * 62
+        )
+    cleaner = Cleaner(store.database, FileStore(""))
+    found = [await cleaner.clean(Policy(), part) for part in range(PARTS)]
+    each = [one.payloads for one in found if one]
+    assert (sum(each), max(each)) == (256, 11)
+    assert await store.count("payloads") == 0
 
 
 async def test_a_payload_that_is_being_linked_stays(store: Store) -> None:
