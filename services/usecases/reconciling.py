@@ -7,6 +7,7 @@ from typing import Protocol
 import structlog
 
 from orchestrator.record import ExecutionRecord, Status
+from services.observability.telemetry import Telemetry
 from services.store import executions, recording
 from services.store.engine import Database
 from services.store.tables import ExecutionRow
@@ -30,6 +31,10 @@ class Books(Protocol):
     @property
     def runs(self) -> Runs:
         """Temporal's side."""
+
+    @property
+    def telemetry(self) -> Telemetry:
+        """Who is told of ends."""
 
 
 async def reconcile(backend: Books, rows: Sequence[ExecutionRow]) -> bool:

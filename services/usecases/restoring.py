@@ -1,12 +1,13 @@
 """Brings the records and Temporal together again after one of them was restored from an older backup."""
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import structlog
 
 from orchestrator.record import Status
+from services.observability.telemetry import Telemetry
 from services.store import executions
 from services.store.engine import Database
 from services.store.executions import Filters
@@ -29,6 +30,7 @@ class Ledger:
 
     database: Database
     runs: Runs
+    telemetry: Telemetry = field(default_factory=Telemetry)
 
 
 @dataclass(frozen=True)
