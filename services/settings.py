@@ -99,6 +99,9 @@ class Settings(BaseSettings):
     orchestrator_oidc_workspace: str = Field("default", description="the workspace that they become members of")
 
     orchestrator_task_queue: Annotated[str, Field(min_length=1)] = "default"
+    orchestrator_build_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._+-]{0,128}$")] = Field(
+        "", description="the release that a worker is; without it, its tasks aren't told apart from other releases'"
+    )
     orchestrator_max_activities: int = Field(100, ge=1, description="node runs a worker works on at a time")
     orchestrator_files_url: str = Field("", description="where files are kept: a folder or an fsspec URL")
     orchestrator_max_file_mb: int = Field(256, ge=1, le=1024 * 1024, description="the largest file, in MiB")

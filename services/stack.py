@@ -146,6 +146,8 @@ class Stack:
             orchestrator_temporal_ui_origin=given.orchestrator_temporal_ui_origin or self._temporal.ui_url,
             orchestrator_files_url=given.orchestrator_files_url or str(self.data / "files"),
             orchestrator_shutdown_seconds=self._grace,
+            # There is one worker, and nobody to say which release is current.
+            orchestrator_build_id="",
         )
 
     async def _roles(self, url: str) -> None:

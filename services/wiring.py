@@ -267,7 +267,9 @@ class Server:
         await self.grpc.wait()
 
     async def stop(self) -> None:
-        """Lets calls finish, then releases everything."""
+        """Sends watchers elsewhere, lets calls finish, then releases everything."""
+        self.grpc.drain()
+        self._listener.drain()
         for task in self._background:
             task.cancel()
         if self._background:
@@ -385,6 +387,7 @@ def build_worker(
         activities.nodes(),
         queues or queues_of(shared.catalogue),
         task_queue=settings.orchestrator_task_queue,
+        build_id=settings.orchestrator_build_id,
         max_activities=settings.orchestrator_max_activities,
         graceful_shutdown=timedelta(seconds=settings.orchestrator_shutdown_seconds),
         interceptors=[QueueWait(telemetry.queue_waited)] if telemetry.metrics else [],

@@ -6,7 +6,14 @@ from importlib.metadata import version
 from typing import Any
 
 from temporalio.client import Client
-from temporalio.worker import Interceptor, PollerBehaviorAutoscaling, UnsandboxedWorkflowRunner, Worker
+from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
+from temporalio.worker import (
+    Interceptor,
+    PollerBehaviorAutoscaling,
+    UnsandboxedWorkflowRunner,
+    Worker,
+    WorkerDeploymentConfig,
+)
 
 from temporal import queues as queues_
 from temporal.client import TASK_QUEUE
@@ -26,22 +33,32 @@ def make_workers(
     queues: Sequence[str],
     *,
     task_queue: str = TASK_QUEUE,
+    build_id: str = "",
     **limits: Any,
 ) -> list[Worker]:
     """A worker for each of the plan's queues: the default one runs workflows and all activities, others only nodes.
 
-    `task_queue` is that of the runs; see make_worker for the limits, which are each worker's.
+    `task_queue` is that of the runs. With a build id Temporal gives them only what is that build's to do: all queues
+    are one deployment. See make_worker for the limits, which are each worker's.
     """
+    deployment = WorkerDeploymentVersion(deployment_name(task_queue), build_id) if build_id else None
     return [
         make_worker(
             client,
             activities if queue == queues_.DEFAULT else nodes,
             task_queue=queues_.task_queue(queue, task_queue),
             workflows=queue == queues_.DEFAULT,
+            deployment=deployment,
             **limits,
         )
         for queue in queues
     ]
+
+
+def deployment_name(task_queue: str) -> str:
+    """What Temporal calls the workers of all builds together."""
+    # A dot parts the name from the build id where both are written as one.
+    return f"orchestrator-{task_queue.replace('.', '-')}"
 
 
 def make_worker(
@@ -50,6 +67,7 @@ def make_worker(
     *,
     task_queue: str = TASK_QUEUE,
     workflows: bool = True,
+    deployment: WorkerDeploymentVersion | None = None,
     max_activities: int = 100,
     graceful_shutdown: timedelta = timedelta(seconds=30),
     interceptors: Sequence[Interceptor] = (),
@@ -62,8 +80,7 @@ def make_worker(
     return Worker(
         client,
         task_queue=task_queue,
-        # Else the SDK reads every loaded module to make an id up.
-        build_id=f"orchestrator-{version('orchestrator')}",
+        **_release(deployment),
         workflows=[OrchestratorWorkflow, TriggerWorkflow] if workflows else [],
         activities=activities,
         workflow_runner=UnsandboxedWorkflowRunner(),
@@ -77,3 +94,21 @@ def make_worker(
         graceful_shutdown_timeout=graceful_shutdown,
         interceptors=interceptors,
     )
+
+
+def _release(deployment: WorkerDeploymentVersion | None) -> dict[str, Any]:
+    """Which release the worker is.
+
+    A run moves to a newer build with its next task: this interpreter replays what every earlier one recorded, and
+    a run may wait for longer than anybody keeps old workers.
+    """
+    if deployment is None:
+        # Else the SDK reads every loaded module to make an id up.
+        return {"build_id": f"orchestrator-{version('orchestrator')}"}
+    return {
+        "deployment_config": WorkerDeploymentConfig(
+            version=deployment,
+            use_worker_versioning=True,
+            default_versioning_behavior=VersioningBehavior.AUTO_UPGRADE,
+        )
+    }

@@ -105,6 +105,10 @@ class GrpcServer:
         """Returns once the server has stopped."""
         await self._server.wait_for_termination()
 
+    def drain(self) -> None:
+        """Says that it isn't ready from now on, so that balancers send nobody here."""
+        self._health.stop()
+
     async def stop(self, seconds: float) -> None:
         """Takes no new calls, lets those under way finish for so long, then ends them."""
         self._health.stop()

@@ -96,6 +96,8 @@ class Listener:
         self._others: dict[str, Callable[[str], object]] = {}
         self._task: asyncio.Task[None] | None = None
         self._listening = asyncio.Event()
+        # Whether the process is about to end: who can wait elsewhere should.
+        self.draining = False
 
     def hear(self, channel: str, tell: Callable[[str], object]) -> None:
         """Has another channel's notices told, from the next connection on; an empty one when some may be missing."""
@@ -129,6 +131,11 @@ class Listener:
     async def listening(self) -> None:
         """Returns once connected."""
         await self._listening.wait()
+
+    def drain(self) -> None:
+        """Tells every watcher that the process is about to end."""
+        self.draining = True
+        self.wake_all()
 
     def wake_all(self) -> None:
         """Makes every watcher look for itself."""

@@ -83,7 +83,7 @@ class Chatting:
     async def listen(self, execution_id: str) -> AsyncIterator[str]:
         """What models say while the run goes on, until it has ended."""
         kinds = {EventKind.NODE_PROGRESS, EventKind.EXECUTION_FINISHED}
-        async for event, _ in self._outcomes.reader.watch(execution_id, 0, kinds):
+        async for event, _ in self._outcomes.reader.watch(execution_id, 0, kinds, resumable=False):
             if event.kind is EventKind.NODE_PROGRESS:
                 yield event.text
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from orchestrator.items import OUTPUT_LIMIT, Items
 from orchestrator.record import Status, Usage
+from services.errors import Unavailable
 from services.identity.scope import scope
 from services.store import events, executions, paging, serial
 from services.store.events import Event, EventKind, News
@@ -130,9 +131,12 @@ class ExecutionReader:
         )
 
     async def watch(
-        self, execution_id: str, after_sequence: int, kinds: Set[EventKind] = events.ALL
+        self, execution_id: str, after_sequence: int, kinds: Set[EventKind] = events.ALL, *, resumable: bool = True
     ) -> AsyncIterator[tuple[Event, ExecutionRow | None]]:
-        """Every event of these kinds after a sequence number, past and to come, until the run has ended."""
+        """Every event of these kinds after a sequence number, past and to come, until the run has ended.
+
+        Who can resume elsewhere is told to once the server is about to stop.
+        """
         sequence, patience, asked = after_sequence, _YOUNG.total_seconds(), False
         known: ExecutionRow | None = None
         nodes, progress = bool(kinds & events.OF_NODES), EventKind.NODE_PROGRESS in kinds
@@ -159,6 +163,8 @@ class ExecutionReader:
                     continue
                 if ended:
                     return
+                if resumable and self._backend.listener.draining:
+                    raise Unavailable("SERVER_STOPPING", "this server stops; watch again, after the last sequence")
                 if not await watcher.wait(patience):
                     await self.get(execution_id)
                     patience = _IDLE
