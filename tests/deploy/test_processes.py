@@ -87,10 +87,10 @@ async def test_what_compose_starts_runs_a_workflow(
         assert await output(stub, by_grpc) == {"Set": [{"sum": 3, "by": "compose"}]}
         begun = await rest.post(f"/api/v1/workflows/{workflow_id}:execute", json={"input": {"json": '[{"n": 4}]'}})
         assert begun.status_code == 200, begun.text
-        by_rest = begun.json()["execution_id"]
+        by_rest = begun.json()["executionId"]
         assert await watched(stub, by_rest) < 0
         found = (await rest.get(f"/api/v1/executions/{by_rest}")).json()["execution"]
-        assert (found["status"], json.loads(found["output_json"])) == (
+        assert (found["status"], json.loads(found["outputJson"])) == (
             "COMPLETED",
             {"Set": [{"sum": 4, "by": "compose"}]},
         )
