@@ -117,6 +117,8 @@ class Settings(_Message):
     error_workflow_id: str = ""
     timeout: str = ""
     timezone: str = ""
+    # 0 is the default, 3.
+    priority: int = Field(default=0, ge=0, le=5)
     variables: dict[str, Any] = Field(default_factory=dict)
 
 

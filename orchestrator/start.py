@@ -7,6 +7,19 @@ from orchestrator.plan import Plan
 
 
 @dataclass(frozen=True)
+class Share:
+    """What a run may have: `seconds` at most (0: any number), and its place where workers are few.
+
+    Runs of a lower `priority` (1 to 5) go first; among equal ones each workspace gets its turn, by its weight.
+    """
+
+    workspace: str
+    priority: int = 3
+    weight: float = 1.0
+    seconds: float = 0
+
+
+@dataclass(frozen=True)
 class RunStart:
     """One run of one version of a workflow.
 
@@ -31,3 +44,4 @@ class RunStart:
     reused: dict[str, dict[str, Items]] = field(default_factory=dict)
     inputs: dict[str, list[Items]] = field(default_factory=dict)
     depth: int = 0
+    share: Share | None = None

@@ -1,6 +1,7 @@
 """All that services ask of Temporal: starting runs, steering them, and hearing how they ended."""
 
 import asyncio
+import hashlib
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from temporalio.client import (
     WorkflowHandle,
     WorkflowUpdateFailedError,
 )
-from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.common import Priority, WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.envconfig import ClientConfig
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
@@ -88,6 +89,17 @@ async def connect(
     return await Client.connect(data_converter=converter, **config)
 
 
+def priority_of(start: RunStart) -> Priority:
+    """Where the run stands in queues; its activities and sub-workflows stand there, too."""
+    share = start.share
+    if share is None:
+        return Priority.default
+    # Temporal takes 64 bytes for a key at most.
+    key = share.workspace.encode()
+    fair = key.decode() if len(key) <= 64 else hashlib.sha256(key).hexdigest()
+    return Priority(share.priority, fair or None, share.weight)
+
+
 class Runs:
     """The runs on one Temporal namespace; a run's workflow id is its execution id.
 
@@ -112,6 +124,7 @@ class Runs:
                 static_summary=start.workflow_name or None,
                 search_attributes=search_attributes.of(start),
                 request_eager_start=self._eager,
+                priority=priority_of(start),
             )
         except WorkflowAlreadyStartedError:
             return

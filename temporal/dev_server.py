@@ -19,6 +19,8 @@ from temporal.server_process import ServerError, ServerProcess
 _DYNAMIC_CONFIG = (
     "history.transferProcessorMaxPollRPS=1000",
     "history.transferProcessorMaxPollHostRPS=1000",
+    # Workspaces take turns where tasks have to wait.
+    "matching.enableFairness=true",
 )
 # With synchronous=normal a power cut, though no killed process, may lose the last moments.
 _PRAGMAS = ("journal_mode=wal", "synchronous=normal")

@@ -82,8 +82,8 @@ class OrchestratorWorkflow:
         self._people = People(self._start, self._state, self._interpreter, self._wants_new_run, self._wake)
         if request.state is None:
             self._interpreter.launch(workflow.now())
-            if plan.timeout:
-                self._deadline = workflow.now() + timedelta(seconds=plan.timeout)
+            if seconds := self._time_limit(plan):
+                self._deadline = workflow.now() + timedelta(seconds=seconds)
         if self._deadline:
             self._spawn("deadline", self._watch(self._deadline))
         try:
@@ -304,7 +304,7 @@ class OrchestratorWorkflow:
     async def _close(self, interpreter: Interpreter, plan: Plan) -> RunResult:
         error = self._state.error
         if self._timed_out:
-            error = RunError("TIMED_OUT", f"the run didn't end within its timeout of {plan.timeout:g} seconds")
+            error = RunError("TIMED_OUT", f"the run didn't end within its timeout of {self._time_limit(plan):g} seconds")
         if error is None:
             await self._end(interpreter, Status.COMPLETED, None)
             results = {plan.nodes[node].name: items for node, items in sorted(self._state.results.items())}
@@ -317,6 +317,11 @@ class OrchestratorWorkflow:
             await start_error_workflow(self._start, plan.error_workflow_id, error)
         where = f"{error.node}: " if error.node else ""
         raise ApplicationError(where + error.message, error, type=error.code, non_retryable=True)
+
+    def _time_limit(self, plan: Plan) -> float:
+        """The workflow's own timeout, or its workspace's if that is shorter; 0 without one."""
+        allowed = self._start.share.seconds if self._start.share else 0
+        return min((seconds for seconds in (plan.timeout, allowed) if seconds), default=0)
 
     async def _end(self, interpreter: Interpreter, status: Status, error: RunError | None) -> None:
         """Stops what is running and writes down how the run ended."""

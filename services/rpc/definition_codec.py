@@ -112,6 +112,7 @@ class _Reader:
             "error_workflow_id": self._text(message.error_workflow_id, "settings.error_workflow_id"),
             "timeout": self._text(message.timeout, "settings.timeout"),
             "timezone": self._text(message.timezone, "settings.timezone"),
+            "priority": message.priority,
             "variables": self._struct(message.variables, "settings.variables", ""),
         }
 
@@ -203,6 +204,7 @@ def write_definition(workflow: Workflow, message: pb.Workflow) -> None:
     settings = workflow.settings
     message.settings.error_workflow_id = settings.error_workflow_id
     message.settings.timeout, message.settings.timezone = settings.timeout, settings.timezone
+    message.settings.priority = settings.priority
     _write_struct(settings.variables, message.settings.variables)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
+import psycopg
 from sqlalchemy import Select, select, tuple_, union_all, update
 from sqlalchemy import delete as delete_from
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -17,6 +18,7 @@ from services.errors import execution_not_found, precondition, version_not_found
 from services.store import payloads, serial
 from services.store.audit import INSERT_FOR_RUN, Entry
 from services.store.drivers import Driver
+from services.store.limits import refusal
 from services.store.recording import payload_refs
 from services.store.tables import AttemptRow, ExecutionRow, NodeRunRow, VersionRow, WorkflowRow
 
@@ -100,7 +102,7 @@ class Startable:
 
 
 async def insert(connection: Driver, new: NewExecution, *, latest: bool = False, within: str | None = None) -> bool:
-    """Records a run in one statement; False if its id or its request id is taken.
+    """Records a run in one statement; False if its id or its request id is taken, RateLimited if it is one too many.
 
     `latest`: also False unless its version is the latest of a workflow that isn't deleted, of any workspace or of the
     one that it must be within.
@@ -137,7 +139,10 @@ async def insert(connection: Driver, new: NewExecution, *, latest: bool = False,
         parts.append(_AUDITED)
         values |= new.audit.parameters()
     statement = f"WITH {', '.join(parts)} SELECT id FROM run" if len(parts) > 1 else _INSERT
-    return await (await connection.execute(statement, values)).fetchone() is not None
+    try:
+        return await (await connection.execute(statement, values)).fetchone() is not None
+    except psycopg.Error as error:
+        raise refusal(error) or error from None
 
 
 async def startable(

@@ -172,6 +172,7 @@ class NodeRunRow(Base):
     error: Mapped[str | None]
     logs: Mapped[str | None]
     reused: Mapped[bool] = mapped_column(server_default=text("false"))
+    cached: Mapped[bool] = mapped_column(server_default=text("false"))
     parent: Mapped[str] = mapped_column(server_default="")
     usage: Mapped[str | None]
     started_sequence: Mapped[int] = mapped_column(BigInteger)
@@ -312,6 +313,9 @@ class IntegrationRow(Base):
     hosts: Mapped[list[str]] = mapped_column(server_default=text("'{}'"))
     shown_fields: Mapped[str] = mapped_column(server_default="{}")
     sealed: Mapped[bytes]
+    # How many calls the third party takes in so many seconds; 0 for any number.
+    rate_count: Mapped[int] = mapped_column(server_default="0")
+    rate_seconds: Mapped[int] = mapped_column(server_default="0")
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
 

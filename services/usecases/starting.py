@@ -24,6 +24,7 @@ from services.store.ids import new_id
 from services.store.tables import ExecutionRow
 from services.usecases.backend import Backend
 from services.usecases.data import Input, read_input
+from services.usecases.known_limits import KnownLimits
 
 # A plan larger than this isn't put into Temporal's history; the run loads it.
 _PLAN_IN_HISTORY = 64 * 1024
@@ -68,6 +69,7 @@ class Starter:
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
         self._latest: OrderedDict[str, str] = OrderedDict()
+        self._limits = KnownLimits(backend.database)
 
     async def execute(self, request: ExecuteRequest) -> Started:
         """Begins a run of a workflow."""
@@ -163,7 +165,8 @@ class Starter:
     async def _with_plan(self, start: RunStart) -> RunStart:
         version = await self._backend.definitions.version(start.version_id)
         small = version.plan is not None and version.plan_size <= _PLAN_IN_HISTORY
-        return replace(start, plan=version.plan if small else None)
+        share = await self._limits.share(version.workspace, version.workflow_id, version.workflow.settings.priority)
+        return replace(start, plan=version.plan if small else None, share=share)
 
     async def _not_started(self, execution_id: str, request_id: str, error: RPCError) -> None:
         # Only a refused connection says for sure that the run didn't begin.

@@ -182,16 +182,18 @@ class ConnectionsMap(_message.Message):
     def __init__(self, connections: _Optional[_Mapping[str, NodeConnections]] = ...) -> None: ...
 
 class WorkflowSettings(_message.Message):
-    __slots__ = ("error_workflow_id", "timeout", "timezone", "variables")
+    __slots__ = ("error_workflow_id", "timeout", "timezone", "variables", "priority")
     ERROR_WORKFLOW_ID_FIELD_NUMBER: _ClassVar[int]
     TIMEOUT_FIELD_NUMBER: _ClassVar[int]
     TIMEZONE_FIELD_NUMBER: _ClassVar[int]
     VARIABLES_FIELD_NUMBER: _ClassVar[int]
+    PRIORITY_FIELD_NUMBER: _ClassVar[int]
     error_workflow_id: str
     timeout: str
     timezone: str
     variables: _struct_pb2.Struct
-    def __init__(self, error_workflow_id: _Optional[str] = ..., timeout: _Optional[str] = ..., timezone: _Optional[str] = ..., variables: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ...) -> None: ...
+    priority: int
+    def __init__(self, error_workflow_id: _Optional[str] = ..., timeout: _Optional[str] = ..., timezone: _Optional[str] = ..., variables: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., priority: _Optional[int] = ...) -> None: ...
 
 class Workflow(_message.Message):
     __slots__ = ("id", "name", "description", "nodes", "connections", "settings", "tags", "version", "user_id", "created_at", "updated_at")

@@ -1,0 +1,66 @@
+"""Rates that several processes share: counted in Redis where there is one, else in PostgreSQL or in this process."""
+
+import math
+
+from redis.asyncio import Redis
+
+from services.gateway.rates import Rates
+from services.redis import RedisAwayError, RedisLink
+from services.store import rates
+from services.store.engine import Database
+
+# As take_rate in PostgreSQL: the bucket is the instant at which it is full. Redis's clock counts, for all.
+_TAKE = """
+local t = redis.call('TIME')
+local now = t[1] * 1000000 + t[2]
+local every, most = tonumber(ARGV[1]), tonumber(ARGV[2])
+local full = math.max(tonumber(redis.call('GET', KEYS[1]) or '0'), now) + every
+if full > now + most + 1 then return full - most - now end
+redis.call('SET', KEYS[1], string.format('%.0f', full), 'PX', math.ceil((full - now) / 1000) + 1)
+return 0
+"""
+_PREFIX = "orchestrator:rate:"
+
+
+async def take_in_redis(link: RedisLink, key: str, count: float, seconds: float) -> float:
+    """Takes one of `count` in `seconds`: 0, or how many seconds to wait; RedisAwayError if it can't be told."""
+    most = seconds * 1_000_000
+    arguments = (_PREFIX + key, math.ceil(most / count), math.ceil(most))
+
+    async def call(redis: Redis) -> float:
+        return float(await redis.eval(_TAKE, 1, *arguments))
+
+    return await link.ask(call) / 1_000_000
+
+
+class SharedRates:
+    """The rates of third parties: exact over all workers, for as long as one of the two stores keeps counting."""
+
+    def __init__(self, database: Database, link: RedisLink | None) -> None:
+        self._database = database
+        self._link = link
+
+    async def take(self, key: str, count: int, seconds: float) -> float:
+        """Takes one of `count` in `seconds`: 0 if there is one, else how many seconds to wait."""
+        if self._link is None:
+            return await rates.take(self._database, key, count, seconds)
+        try:
+            return await take_in_redis(self._link, key, count, seconds)
+        except RedisAwayError:
+            return await rates.take(self._database, key, count, seconds)
+
+
+class RedisRates(Rates):
+    """The gateway's: a client has a quarter of a minute's requests at once; `own` counts while Redis is away."""
+
+    def __init__(self, link: RedisLink, per_minute: int, own: Rates) -> None:
+        self._link = link
+        self._per_minute = per_minute
+        self._own = own
+
+    async def take(self, client: str) -> float:
+        """Counts one request: 0 if there is room for it, else how many seconds to wait."""
+        try:
+            return await take_in_redis(self._link, f"client:{client}", max(self._per_minute / 4, 1.0), 15)
+        except RedisAwayError:
+            return await self._own.take(client)
