@@ -117,8 +117,10 @@ class Engine:
 
 
 @asynccontextmanager
-async def engine(client: Client, task_queue: str, *more: Callable[..., Any]) -> AsyncIterator[Engine]:
-    """An engine that works until it is left; `more` activities than its own."""
+async def engine(
+    client: Client, task_queue: str, *more: Callable[..., Any], **limits: Any
+) -> AsyncIterator[Engine]:
+    """An engine that works until it is left; `more` activities than its own, and limits as make_worker has them."""
     definitions = MemoryDefinitions()
     executions = MemoryExecutions(definitions)
     payloads = MemoryPayloads()
@@ -132,7 +134,7 @@ async def engine(client: Client, task_queue: str, *more: Callable[..., Any]) -> 
         activities = Activities(definitions, payloads, executions, CATALOGUE, resources, transcripts, people)
         queues = queues_of(CATALOGUE)
         for worker in make_workers(
-            client, [*activities.all(), *more], activities.nodes(), queues, task_queue=task_queue
+            client, [*activities.all(), *more], activities.nodes(), queues, task_queue=task_queue, **limits
         ):
             await running.enter_async_context(worker)
         yield Engine(client, definitions, payloads, executions, resources, task_queue, people)
