@@ -27,6 +27,7 @@ from activities.people.notifying import Notifying
 from activities.people.place import Place
 from activities.people.settling import Settling
 from activities.ports import Definition, Definitions, Executions, Observer, Payloads, People, Transcripts
+from activities.turns import attempt, turns_awaited
 from nodes.factory import Catalogue
 from nodes.resources import Resources
 from orchestrator.errors import DefinitionError, RunError
@@ -177,22 +178,23 @@ class Activities:
             executions=self._watched(definition),
             early=self._early,
             observe=self._observe(definition),
-            attempt=activity.info().attempt,
+            attempt=attempt(),
         )
-        return await run.run()
+        async with turns_awaited():
+            return await run.run()
 
     @activity.defn(name=AGENT_TURN)
     async def agent_turn(self, task: AgentTask) -> TurnResult:
         """Has an agent's model say what comes next."""
         speaking = Progress(self._executions, task.execution_id, task.speaker, task.step)
-        async with heartbeats(), speaking:
-            return await take_turn(await self._scene(task), activity.info().attempt, speaking.say)
+        async with turns_awaited(), heartbeats(), speaking:
+            return await take_turn(await self._scene(task), attempt(), speaking.say)
 
     @activity.defn(name=CALL_TOOL)
     async def call_tool(self, task: ToolTask) -> ToolResult:
         """Answers one of a model's calls."""
-        async with heartbeats():
-            return await answer_call(await self._scene(task.work), task, activity.info().attempt)
+        async with turns_awaited(), heartbeats():
+            return await answer_call(await self._scene(task.work), task, attempt())
 
     @activity.defn(name=ASK_PEOPLE)
     async def ask_people(self, task: AskTask) -> AskResult:

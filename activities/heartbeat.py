@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator
 
 from temporalio import activity
 
+from activities.turns import postponed
+
 HEARTBEAT = 1.0
 
 
@@ -17,7 +19,7 @@ async def heartbeats() -> AsyncIterator[None]:
         while True:
             # An activity that is done sooner spares Temporal the call.
             await asyncio.sleep(HEARTBEAT)
-            activity.heartbeat()
+            activity.heartbeat(postponed())
 
     beating = asyncio.create_task(beat())
     try:

@@ -16,7 +16,7 @@ from activities.ports import StoreUnavailableError
 from nodes.base import BaseNodeExecutor, Item, NodeExecutionContext, NodeExecutionResult, Output
 from nodes.credentials.redaction import Redaction
 from nodes.equipment import Equipment
-from nodes.errors import NodeError, PermanentError, RetryableError
+from nodes.errors import NodeError, PermanentError, PostponedError, RetryableError
 from nodes.expression.errors import ExpressionError
 from nodes.expression.scope import Scope
 from nodes.expression.tree import ParameterTree
@@ -178,7 +178,7 @@ async def crashes_named(call: Call) -> AsyncIterator[None]:
     """Whatever an executor raises leaves this block as a NodeError."""
     try:
         yield
-    except (NodeError, StoreUnavailableError, ApplicationError):
+    except (NodeError, PostponedError, StoreUnavailableError, ApplicationError):
         raise
     except TimeoutError:
         message = f"the node didn't finish within its timeout of {call.node.timeout}"

@@ -26,6 +26,14 @@ class NodeError(Exception):
         self.retry_after = retry_after
 
 
+class PostponedError(Exception):
+    """A third party takes no more calls for some seconds: the step isn't begun, and is to be brought again then."""
+
+    def __init__(self, message: str, seconds: float) -> None:
+        super().__init__(message)
+        self.seconds = seconds
+
+
 class PermanentError(NodeError):
     """No retry can mend it: the definition, the data or the credential must change."""
 

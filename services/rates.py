@@ -4,7 +4,6 @@ import math
 
 from redis.asyncio import Redis
 
-from services.gateway.rates import Rates
 from services.redis import RedisAwayError, RedisLink
 from services.store import rates
 from services.store.engine import Database
@@ -48,19 +47,3 @@ class SharedRates:
             return await take_in_redis(self._link, key, count, seconds)
         except RedisAwayError:
             return await rates.take(self._database, key, count, seconds)
-
-
-class RedisRates(Rates):
-    """The gateway's: a client has a quarter of a minute's requests at once; `own` counts while Redis is away."""
-
-    def __init__(self, link: RedisLink, per_minute: int, own: Rates) -> None:
-        self._link = link
-        self._per_minute = per_minute
-        self._own = own
-
-    async def take(self, client: str) -> float:
-        """Counts one request: 0 if there is room for it, else how many seconds to wait."""
-        try:
-            return await take_in_redis(self._link, f"client:{client}", max(self._per_minute / 4, 1.0), 15)
-        except RedisAwayError:
-            return await self._own.take(client)

@@ -82,7 +82,7 @@ class Settings(BaseSettings):
     openai_base_url: str = Field("", description="where that key is good, if not at OpenAI; with /v1")
     anthropic_api_key: SecretStr | None = Field(None, description="as OPENAI_API_KEY")
     anthropic_base_url: str = Field("", description="where that key is good, if not at Anthropic; without /v1")
-    redis_url: SecretStr | None = None
+    redis_url: SecretStr | None = Field(None, description="Redis, for what processes share; needed for nothing")
     secret_key: SecretStr | None = Field(None, description="the keys that credentials are sealed with")
     jwt_algorithm: Literal["HS256", "HS384", "HS512"] = "HS256"
     jwt_expire_minutes: int = Field(30, ge=1)
@@ -102,6 +102,9 @@ class Settings(BaseSettings):
     orchestrator_build_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._+-]{0,128}$")] = Field(
         "", description="the release that a worker is; without it, its tasks aren't told apart from other releases'"
     )
+    orchestrator_max_runs: int = Field(0, ge=0, description="open runs of a workspace at a time; 0 for any number")
+    orchestrator_starts_per_minute: int = Field(0, ge=0, description="runs that a workspace may start a minute")
+    orchestrator_max_run_seconds: int = Field(0, ge=0, description="how long a run may take; 0 for any time")
     orchestrator_max_activities: int = Field(100, ge=1, description="node runs a worker works on at a time")
     orchestrator_files_url: str = Field("", description="where files are kept: a folder or an fsspec URL")
     orchestrator_max_file_mb: int = Field(256, ge=1, le=1024 * 1024, description="the largest file, in MiB")
@@ -180,6 +183,13 @@ class Settings(BaseSettings):
         ):
             raise ValueError("not an origin; write https://host or https://host:port")
         return value.rstrip("/")
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and urlsplit(value.get_secret_value()).scheme not in ("redis", "rediss", "unix"):
+            raise ValueError("must be a URL such as redis://host:6379/0 (or rediss://, unix://)")
+        return value
 
     @field_validator("database_url")
     @classmethod

@@ -43,9 +43,11 @@ from services.observability.assembly import make_endpoint, make_metrics, watch_d
 from services.observability.endpoint import MetricsEndpoint
 from services.observability.http import Watching
 from services.observability.telemetry import Telemetry
+from services.rates import SharedRates
+from services.redis import RedisLink
 from services.rpc.server import MAX_MESSAGE, GrpcServer
 from services.settings import DEFAULT_PORT, Settings, grpc_tls, http_tls
-from services.store import migrate
+from services.store import limits, migrate
 from services.store.adapters import StoredDefinitions, StoredExecutions, StoredPayloads, StoredPeople, StoredTranscripts
 from services.store.definitions import Definitions
 from services.store.engine import Database
@@ -90,6 +92,7 @@ class Parts:
     # Where people reach the gateway, without a slash at its end.
     public_url: str = ""
     endpoint: MetricsEndpoint | None = None
+    redis: RedisLink | None = None
 
     async def start(self) -> None:
         """Begins to show metrics; raises unless PostgreSQL answers and has every migration."""
@@ -102,6 +105,8 @@ class Parts:
         if self.endpoint:
             await self.endpoint.stop()
         await self.resources.close()
+        if self.redis:
+            await self.redis.close()
         await self.database.close()
 
 
@@ -122,7 +127,9 @@ def build_parts(settings: Settings, queues: Sequence[str] = ()) -> Parts:
         traced=TracedHosts.parse(settings.orchestrator_trace_hosts) if traced else None,
     )
     secret = settings.secret_key if _opens_credentials(catalogue, queues) else None
-    integrations = Integrations(database, read_keys(secret.get_secret_value()) if secret else None, http)
+    redis = RedisLink(settings.redis_url.get_secret_value()) if settings.redis_url else None
+    keys = read_keys(secret.get_secret_value()) if secret else None
+    integrations = Integrations(database, keys, http, SharedRates(database, redis))
     resources = Resources(
         http=http,
         sandbox=Sandbox(processes=settings.orchestrator_code_processes, isolation=settings.orchestrator_code_isolation),
@@ -138,7 +145,16 @@ def build_parts(settings: Settings, queues: Sequence[str] = ()) -> Parts:
     endpoint = make_endpoint(settings, telemetry.metrics)
     url = settings.orchestrator_public_url or (f"http://localhost:{settings.http_port}" if settings.http_port else "")
     return Parts(
-        settings, database, definitions, catalogue, resources, integrations, telemetry, url.rstrip("/"), endpoint
+        settings,
+        database,
+        definitions,
+        catalogue,
+        resources,
+        integrations,
+        telemetry,
+        url.rstrip("/"),
+        endpoint,
+        redis,
     )
 
 
@@ -211,6 +227,7 @@ class Server:
     async def start(self) -> None:
         """Checks the database and begins to answer."""
         await self._parts.start()
+        await self._set_default_limits()
         await self._listener.start()
         await self.grpc.start()
         if self.http:
@@ -246,8 +263,8 @@ class Server:
 
     def _site(self) -> Site:
         settings = self._parts.settings
-        limits = [("grpc.max_receive_message_length", MAX_MESSAGE), ("grpc.max_send_message_length", MAX_MESSAGE)]
-        self._channel = grpc.aio.insecure_channel(self.grpc.internal, options=limits)
+        sizes = [("grpc.max_receive_message_length", MAX_MESSAGE), ("grpc.max_send_message_length", MAX_MESSAGE)]
+        self._channel = grpc.aio.insecure_channel(self.grpc.internal, options=sizes)
         secret = settings.secret_key
         return Site(
             self._backend,
@@ -260,7 +277,18 @@ class Server:
             options=_gateway_options(settings),
             sign_on=self.identity.oidc,
             gateway_token=self.identity.gateway_token,
+            redis=self._parts.redis,
         )
+
+    async def _set_default_limits(self) -> None:
+        settings = self._parts.settings
+        values = {
+            "max_runs": settings.orchestrator_max_runs,
+            "starts_per_minute": settings.orchestrator_starts_per_minute,
+            "max_run_seconds": settings.orchestrator_max_run_seconds,
+        }
+        async with self._parts.database.transaction() as session:
+            await limits.change(session, limits.DEFAULTS, "", values, "settings")
 
     async def wait(self) -> None:
         """Returns once it has stopped."""

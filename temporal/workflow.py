@@ -304,7 +304,9 @@ class OrchestratorWorkflow:
     async def _close(self, interpreter: Interpreter, plan: Plan) -> RunResult:
         error = self._state.error
         if self._timed_out:
-            error = RunError("TIMED_OUT", f"the run didn't end within its timeout of {self._time_limit(plan):g} seconds")
+            error = RunError(
+                "TIMED_OUT", f"the run didn't end within its timeout of {self._time_limit(plan):g} seconds"
+            )
         if error is None:
             await self._end(interpreter, Status.COMPLETED, None)
             results = {plan.nodes[node].name: items for node, items in sorted(self._state.results.items())}

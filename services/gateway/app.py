@@ -29,10 +29,11 @@ from services.gateway.csrf import Csrf
 from services.gateway.failures import HANDLERS
 from services.gateway.origins import Origins
 from services.gateway.other_origins import OtherOrigins
-from services.gateway.rates import Buckets, RateLimit
+from services.gateway.rates import Buckets, RateLimit, Rates
 from services.gateway.renewal import Renewal
 from services.gateway.security_headers import SecurityHeaders
 from services.gateway.session_cookies import SessionCookies
+from services.gateway.shared_rates import RedisRates
 from services.gateway.site import Site
 from services.gateway.web import web
 
@@ -76,6 +77,11 @@ def make_app(site: Site) -> Starlette:
     return app
 
 
+def _rates(site: Site, per_minute: int) -> Rates:
+    own = Buckets(per_minute)
+    return own if site.redis is None else RedisRates(site.redis, per_minute, own)
+
+
 def _middleware(site: Site, csrf: Csrf) -> list[Middleware]:
     """From the outermost inwards."""
     options = site.options
@@ -85,7 +91,7 @@ def _middleware(site: Site, csrf: Csrf) -> list[Middleware]:
         Middleware(SecurityHeaders),
     ]
     if options.requests_per_minute and not site.local:
-        found.append(Middleware(RateLimit, rates=Buckets(options.requests_per_minute)))
+        found.append(Middleware(RateLimit, rates=_rates(site, options.requests_per_minute)))
     if options.cors_origins:
         origins = list(options.cors_origins)
         found.append(

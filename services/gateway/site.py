@@ -6,6 +6,7 @@ import grpc
 
 from services.gateway.options import Options
 from services.gateway.sign_on import SignOn
+from services.redis import RedisLink
 from services.rpc.server import SERVICES
 from services.store.keyring import KeyRing
 from services.usecases.backend import Backend
@@ -32,5 +33,7 @@ class Site:
     sign_on: SignOn | None = None
     # What calls through `channel` show as `x-gateway`: then `x-client-address` and `x-via` are believed.
     gateway_token: str = ""
+    # Where several gateways count their clients' requests together.
+    redis: RedisLink | None = None
     # The full names of the services that the API's server registers.
     services: tuple[str, ...] = SERVICES

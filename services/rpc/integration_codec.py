@@ -26,6 +26,12 @@ def read_fields(message: Struct) -> dict[str, Any]:
         raise invalid("INVALID_FIELD", "fields holds a number that is none", "fields") from None
 
 
+def read_rate(request: pb.CreateIntegrationRequest | pb.UpdateIntegrationRequest) -> tuple[int, int] | None:
+    """The rate limit, if one is given."""
+    given = request.rate_limit
+    return (given.count, given.seconds) if request.HasField("rate_limit") else None
+
+
 def integration_message(view: IntegrationView) -> pb.Integration:
     """An integration."""
     message = pb.Integration(
@@ -40,6 +46,8 @@ def integration_message(view: IntegrationView) -> pb.Integration:
         scopes=view.scopes,
     )
     message.fields.update(view.fields)
+    if view.rate[0]:
+        message.rate_limit.count, message.rate_limit.seconds = view.rate
     if view.token_expires_at is not None:
         message.token_expires_at.CopyFrom(timestamp(view.token_expires_at))
     return message

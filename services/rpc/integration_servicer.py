@@ -34,7 +34,7 @@ class IntegrationServicer(IntegrationServiceServicer):
         self, request: pb.CreateIntegrationRequest, context: Context
     ) -> pb.CreateIntegrationResponse:
         """Keeps a new integration."""
-        given = Change(request.name, codec.read_fields(request.fields), request.hosts)
+        given = Change(request.name, codec.read_fields(request.fields), request.hosts, codec.read_rate(request))
         view = await self._cases.create(request.user_id, request.type, given)
         return pb.CreateIntegrationResponse(integration=codec.integration_message(view))
 
@@ -56,7 +56,7 @@ class IntegrationServicer(IntegrationServiceServicer):
         self, request: pb.UpdateIntegrationRequest, context: Context
     ) -> pb.UpdateIntegrationResponse:
         """Changes what is given."""
-        given = Change(request.name, codec.read_fields(request.fields), request.hosts)
+        given = Change(request.name, codec.read_fields(request.fields), request.hosts, codec.read_rate(request))
         view = await self._cases.update(request.user_id, request.integration_id, given)
         return pb.UpdateIntegrationResponse(integration=codec.integration_message(view))
 

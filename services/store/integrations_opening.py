@@ -1,6 +1,7 @@
 """Opens stored credentials for nodes, and keeps their OAuth 2 tokens fresh."""
 
 import asyncio
+import time
 from datetime import UTC, datetime
 from weakref import WeakValueDictionary
 
@@ -9,9 +10,10 @@ from pydantic import SecretStr, ValidationError
 from activities.patience import patiently
 from nodes.credentials.credential import Credential, CredentialFields, CredentialType
 from nodes.credentials.oauth2 import Client, Tokens, client_of, expired
-from nodes.errors import NodeError, PermanentError
+from nodes.errors import NodeError, PermanentError, PostponedError
 from nodes.http.egress import Egress
 from services import logging
+from services.rates import SharedRates
 from services.store import integrations, integrations_tokens
 from services.store.adapters import outages_named
 from services.store.engine import Database
@@ -19,14 +21,20 @@ from services.store.integrations import Content
 from services.store.keyring import KeyRing, Unsealable
 from services.store.tables import IntegrationRow, OAuthTokenRow
 
+# So long a node waits for its turn in its place; longer, and the place is given to another.
+_MOMENT = 2.0
+
 
 class Integrations:
     """Opens the credentials of a workspace; without keys it opens none."""
 
-    def __init__(self, database: Database, keys: KeyRing | None, http: Egress) -> None:
+    def __init__(
+        self, database: Database, keys: KeyRing | None, http: Egress, rates: SharedRates | None = None
+    ) -> None:
         self.database = database
         self.keys = keys
         self.http = http
+        self._rates = rates or SharedRates(database, None)
         # The tasks of one process wait here, so that only one of them keeps a connection while it renews.
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
@@ -45,10 +53,26 @@ class Integrations:
         kind = _fitting(row, types)
         content = _content(row, keys)
         fields = _fields(row, kind, content)
+        if row.rate_count:
+            await self._turn(row)
         token = await self._token(row, kind, keys) if kind.oauth2 else None
         opened = Credential(row.id, row.name, kind, fields, content.hosts, token)
         logging.hide(opened.secrets())
         return opened
+
+    async def _turn(self, row: IntegrationRow) -> None:
+        """Returns once the third party may be called again; PostponedError if that takes longer than a moment."""
+
+        async def take() -> float:
+            async with outages_named():
+                return await self._rates.take(f"integration:{row.id}", row.rate_count, row.rate_seconds)
+
+        deadline = time.monotonic() + _MOMENT
+        while wait := await patiently(take):
+            if time.monotonic() + wait > deadline:
+                calls = f"{row.rate_count} calls in {row.rate_seconds} s"
+                raise PostponedError(f'the credential "{row.name[:100]}" is good for {calls}; waiting', wait)
+            await asyncio.sleep(wait)
 
     async def _row(self, workspace: str, credential_id: str) -> IntegrationRow | None:
         async with outages_named(), self.database.reading() as session:

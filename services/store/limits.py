@@ -22,7 +22,7 @@ _REASONS = {"OR001": "TOO_MANY_RUNS", "OR002": "TOO_MANY_STARTS"}
 
 
 class LimitsRow(Base):
-    """Limits of a workspace, or of a workflow in it; the defaults have no workspace. 0 is no limit, NULL the default."""
+    """Limits of a workspace, or of a workflow in it; defaults have no workspace. 0 is no limit, NULL the default."""
 
     __tablename__ = "workspace_limits"
 
@@ -87,7 +87,7 @@ async def change(
     """Sets some limits and leaves the others; what there was, and what there is."""
     row = await session.get(LimitsRow, (workspace, workflow_id))
     before = _limits(row) if row else Limits()
-    after = Limits(**{**asdict(before), **values})  # type: ignore[arg-type]
+    after = Limits(**{**asdict(before), **values})
     written = {**asdict(after), "updated_by": by, "updated_at": datetime.now(UTC)}
     statement = insert(LimitsRow).values(workspace=workspace, workflow_id=workflow_id, **written)
     await session.execute(statement.on_conflict_do_update(index_elements=["workspace", "workflow_id"], set_=written))

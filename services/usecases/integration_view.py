@@ -27,6 +27,7 @@ class IntegrationView:
     scopes: Sequence[str]
     created_at: datetime
     updated_at: datetime
+    rate: tuple[int, int] = (0, 0)
 
 
 def view_of(row: IntegrationRow, kind: CredentialType | None, tokens: OAuthTokenRow | None) -> IntegrationView:
@@ -44,6 +45,7 @@ def view_of(row: IntegrationRow, kind: CredentialType | None, tokens: OAuthToken
         scopes=tokens.scopes if tokens else (),
         created_at=row.created_at,
         updated_at=row.updated_at,
+        rate=(row.rate_count, row.rate_seconds),
     )
 
 

@@ -10,9 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from nodes.credentials.credential import Credential, CredentialType
 from nodes.credentials.filling import secret_names
 from nodes.credentials.redaction import Redaction
-from nodes.errors import NodeError
+from nodes.errors import NodeError, PostponedError
 from orchestrator.errors import Problem
-from services.errors import invalid, precondition
+from services.errors import RateLimited, invalid, precondition
 from services.identity.caller import current_caller
 from services.identity.scope import actor, home
 from services.store import integrations, integrations_tokens, paging
@@ -26,6 +26,7 @@ from services.usecases.integration_content import content_from, named_hosts, req
 from services.usecases.integration_view import IntegrationView, view_of
 
 MOST_NAME = 200
+_DAY = 86_400
 _SHOWN_WORKFLOWS = 5
 
 
@@ -46,6 +47,8 @@ class Change:
     name: str
     fields: Mapping[str, Any]
     hosts: Sequence[str] = ()
+    # Calls in so many seconds, over all workers.
+    rate: tuple[int, int] | None = None
 
 
 class IntegrationCases:
@@ -71,6 +74,7 @@ class IntegrationCases:
         now = datetime.now(UTC)
         row = IntegrationRow(id=new_id(), workspace=home(user_id), created_at=now)
         row.name = _name(given.name)
+        row.rate_count, row.rate_seconds = _rate(given.rate or (0, 0))
         integrations.fill(row, content, shown, keys)
         async with self._database.transaction() as session:
             session.add(row)
@@ -101,6 +105,8 @@ class IntegrationCases:
             before = _shown(row)
             if given.name.strip():
                 row.name = _name(given.name)
+            if given.rate is not None:
+                row.rate_count, row.rate_seconds = _rate(given.rate)
             await self._write(session, row, given.fields, given.hosts, keys)
             _tell(session, "update", row, before, _shown(row) | {"fields": sorted(given.fields)})
             return self._view(row, await integrations_tokens.find(session, row.id))
@@ -145,6 +151,8 @@ class IntegrationCases:
         try:
             opened = await self._opening.open(workspace, row.id, (kind,))
             said = await kind.check(opened, self._opening.http) if kind.check else "it can be opened"
+        except PostponedError as error:
+            raise RateLimited("RATE_LIMITED", str(error), error.seconds) from None
         except NodeError as error:
             hidden = Redaction(opened.secrets() if opened else ())
             return Tested(False, error.code, hidden.excerpt(error.message), hidden.excerpt(error.hint))
@@ -182,7 +190,8 @@ class IntegrationCases:
 
 
 def _shown(row: IntegrationRow) -> dict[str, Any]:
-    return {"name": row.name, "type": row.type, "hosts": list(row.hosts)}
+    rate = {"rate_limit": f"{row.rate_count} in {row.rate_seconds} s"} if row.rate_count else {}
+    return {"name": row.name, "type": row.type, "hosts": list(row.hosts), **rate}
 
 
 def _tell(
@@ -204,6 +213,16 @@ def _unsealed(row: IntegrationRow, keys: KeyRing) -> Content:
     except Unsealable as error:
         message = f"the integration {row.name[:100]!r} can't be opened: {error}; give SECRET_KEY that key"
         raise precondition("INTEGRATION_UNREADABLE", message) from None
+
+
+def _rate(rate: tuple[int, int]) -> tuple[int, int]:
+    count, seconds = rate
+    if count == 0:
+        return 0, 0
+    if count < 0 or not 1 <= seconds <= _DAY:
+        message = f"{count} calls in {seconds} s is no rate limit; count must be positive, seconds from 1 to {_DAY}"
+        raise invalid("INVALID_FIELD", message, "rate_limit")
+    return count, seconds
 
 
 def _name(name: str) -> str:

@@ -26,59 +26,61 @@ from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$workflow_engine/v1/integration.proto\x12\x12workflow_engine.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe3\x02\n\x0bIntegration\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04type\x18\x03 \x01(\t\x12.\n\ncreated_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07user_id\x18\x06 \x01(\t\x12\r\n\x05hosts\x18\x07 \x03(\t\x12\'\n\x06\x66ields\x18\x08 \x01(\x0b\x32\x17.google.protobuf.Struct\x12=\n\rauthorization\x18\t \x01(\x0e\x32&.workflow_engine.v1.AuthorizationState\x12\x34\n\x10token_expires_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06scopes\x18\x0b \x03(\t\"\x89\x01\n\x0e\x43redentialType\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12\x1a\n\x12\x66ields_schema_json\x18\x03 \x01(\t\x12\r\n\x05hosts\x18\x04 \x03(\t\x12\x0e\n\x06oauth2\x18\x05 \x01(\x08\x12\x10\n\x08testable\x18\x06 \x01(\x08\x12\r\n\x05nodes\x18\x07 \x03(\t\"\x1c\n\x1aListCredentialTypesRequest\"P\n\x1bListCredentialTypesResponse\x12\x31\n\x05types\x18\x01 \x03(\x0b\x32\".workflow_engine.v1.CredentialType\"\x7f\n\x18\x43reateIntegrationRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04type\x18\x03 \x01(\t\x12\'\n\x06\x66ields\x18\x04 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\r\n\x05hosts\x18\x05 \x03(\t\"Q\n\x19\x43reateIntegrationResponse\x12\x34\n\x0bintegration\x18\x01 \x01(\x0b\x32\x1f.workflow_engine.v1.Integration\"@\n\x15GetIntegrationRequest\x12\x16\n\x0eintegration_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\"N\n\x16GetIntegrationResponse\x12\x34\n\x0bintegration\x18\x01 \x01(\x0b\x32\x1f.workflow_engine.v1.Integration\"v\n\x17ListIntegrationsRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x0c\n\x04type\x18\x02 \x01(\t\x12\x15\n\rname_contains\x18\x03 \x01(\t\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\t\"j\n\x18ListIntegrationsResponse\x12\x35\n\x0cintegrations\x18\x01 \x03(\x0b\x32\x1f.workflow_engine.v1.Integration\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x89\x01\n\x18UpdateIntegrationRequest\x12\x16\n\x0eintegration_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\'\n\x06\x66ields\x18\x04 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\r\n\x05hosts\x18\x05 \x03(\t\"Q\n\x19UpdateIntegrationResponse\x12\x34\n\x0bintegration\x18\x01 \x01(\x0b\x32\x1f.workflow_engine.v1.Integration\"l\n\x18RotateIntegrationRequest\x12\x16\n\x0eintegration_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\'\n\x06\x66ields\x18\x03 \x01(\x0b\x32\x17.google.protobuf.Struct\"Q\n\x19RotateIntegrationResponse\x12\x34\n\x0bintegration\x18\x01 \x01(\x0b\x32\x1f.workflow_engine.v1.Integration\"R\n\x18\x44\x65leteIntegrationRequest\x12\x16\n\x0eintegration_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\r\n\x05\x66orce\x18\x03 \x01(\x08\"\x1b\n\x19\x44\x65leteIntegrationResponse\"A\n\x16TestIntegrationRequest\x12\x16\n\x0eintegration_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\"R\n\x17TestIntegrationResponse\x12\n\n\x02ok\x18\x01 \x01(\x08\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x0c\n\x04hint\x18\x04 \x01(\t\"Z\n\x19StartAuthorizationRequest\x12\x16\n\x0eintegration_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x14\n\x0credirect_uri\x18\x03 \x01(\t\"h\n\x1aStartAuthorizationResponse\x12\x0b\n\x03url\x18\x01 \x01(\t\x12\r\n\x05state\x18\x02 \x01(\t\x12.\n\nexpires_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"v\n\x1c\x43ompleteAuthorizationRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\r\n\x05state\x18\x02 \x01(\t\x12\x0c\n\x04\x63ode\x18\x03 \x01(\t\x12\r\n\x05\x65rror\x18\x04 \x01(\t\x12\x19\n\x11\x65rror_description\x18\x05 \x01(\t\"U\n\x1d\x43ompleteAuthorizationResponse\x12\x34\n\x0bintegration\x18\x01 \x01(\x0b\x32\x1f.workflow_engine.v1.Integration*\x9c\x01\n\x12\x41uthorizationState\x12#\n\x1f\x41UTHORIZATION_STATE_UNSPECIFIED\x10\x00\x12\x18\n\x14\x41UTHORIZATION_NEEDED\x10\x01\x12\x0e\n\nAUTHORIZED\x10\x02\x12\x19\n\x15\x41UTHORIZATION_EXPIRED\x10\x03\x12\x1c\n\x18\x41UTHORIZATION_NOT_NEEDED\x10\x04\x32\x8b\t\n\x12IntegrationService\x12v\n\x13ListCredentialTypes\x12..workflow_engine.v1.ListCredentialTypesRequest\x1a/.workflow_engine.v1.ListCredentialTypesResponse\x12p\n\x11\x43reateIntegration\x12,.workflow_engine.v1.CreateIntegrationRequest\x1a-.workflow_engine.v1.CreateIntegrationResponse\x12g\n\x0eGetIntegration\x12).workflow_engine.v1.GetIntegrationRequest\x1a*.workflow_engine.v1.GetIntegrationResponse\x12m\n\x10ListIntegrations\x12+.workflow_engine.v1.ListIntegrationsRequest\x1a,.workflow_engine.v1.ListIntegrationsResponse\x12p\n\x11UpdateIntegration\x12,.workflow_engine.v1.UpdateIntegrationRequest\x1a-.workflow_engine.v1.UpdateIntegrationResponse\x12p\n\x11RotateIntegration\x12,.workflow_engine.v1.RotateIntegrationRequest\x1a-.workflow_engine.v1.RotateIntegrationResponse\x12p\n\x11\x44\x65leteIntegration\x12,.workflow_engine.v1.DeleteIntegrationRequest\x1a-.workflow_engine.v1.DeleteIntegrationResponse\x12j\n\x0fTestIntegration\x12*.workflow_engine.v1.TestIntegrationRequest\x1a+.workflow_engine.v1.TestIntegrationResponse\x12s\n\x12StartAuthorization\x12-.workflow_engine.v1.StartAuthorizationRequest\x1a..workflow_engine.v1.StartAuthorizationResponse\x12|\n\x15\x43ompleteAuthorization\x12\x30.workflow_engine.v1.CompleteAuthorizationRequest\x1a\x31.workflow_engine.v1.CompleteAuthorizationResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$workflow_engine/v1/integration.proto\x12\x12workflow_engine.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x96\x03\n\x0bIntegration\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04type\x18\x03 \x01(\t\x12.\n\ncreated_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07user_id\x18\x06 \x01(\t\x12\r\n\x05hosts\x18\x07 \x03(\t\x12\'\n\x06\x66ields\x18\x08 \x01(\x0b\x32\x17.google.protobuf.Struct\x12=\n\rauthorization\x18\t \x01(\x0e\x32&.workflow_engine.v1.AuthorizationState\x12\x34\n\x10token_expires_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06scopes\x18\x0b \x03(\t\x12\x31\n\nrate_limit\x18\x0c \x01(\x0b\x32\x1d.workflow_engine.v1.RateLimit\"+\n\tRateLimit\x12\r\n\x05\x63ount\x18\x01 \x01(\x05\x12\x0f\n\x07seconds\x18\x02 \x01(\x05\"\x89\x01\n\x0e\x43redentialType\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12\x1a\n\x12\x66ields_schema_json\x18\x03 \x01(\t\x12\r\n\x05hosts\x18\x04 \x03(\t\x12\x0e\n\x06oauth2\x18\x05 \x01(\x08\x12\x10\n\x08testable\x18\x06 \x01(\x08\x12\r\n\x05nodes\x18\x07 \x03(\t\"\x1c\n\x1aListCredentialTypesRequest\"P\n\x1bListCredentialTypesResponse\x12\x31\n\x05types\x18\x01 \x03(\x0b\x32\".workflow_engine.v1.CredentialType\"\xb2\x01\n\x18\x43reateIntegrationRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04type\x18\x03 \x01(\t\x12\'\n\x06\x66ields\x18\x04 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\r\n\x05hosts\x18\x05 \x03(\t\x12\x31\n\nrate_limit\x18\x06 \x01(\x0b\x32\x1d.workflow_engine.v1.RateLimit\"Q\n\x19\x43reateIntegrationResponse\x12\x34\n\x0bintegration\x18\x01 \x01(\x0b\x32\x1f.workflow_engine.v1.Integration\"@\n\x15GetIntegrationRequest\x12\x16\n\x0eintegration_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\"N\n\x16GetIntegrationResponse\x12\x34\n\x0bintegration\x18\x01 \x01(\x0b\x32\x1f.workflow_engine.v1.Integration\"v\n\x17ListIntegrationsRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x0c\n\x04type\x18\x02 \x01(\t\x12\x15\n\rname_contains\x18\x03 \x01(\t\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\t\"j\n\x18ListIntegrationsResponse\x12\x35\n\x0cintegrations\x18\x01 \x03(\x0b\x32\x1f.workflow_engine.v1.Integration\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xbc\x01\n\x18UpdateIntegrationRequest\x12\x16\n\x0eintegration_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\'\n\x06\x66ields\x18\x04 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\r\n\x05hosts\x18\x05 \x03(\t\x12\x31\n\nrate_limit\x18\x06 \x01(\x0b\x32\x1d.workflow_engine.v1.RateLimit\"Q\n\x19UpdateIntegrationResponse\x12\x34\n\x0bintegration\x18\x01 \x01(\x0b\x32\x1f.workflow_engine.v1.Integration\"l\n\x18RotateIntegrationRequest\x12\x16\n\x0eintegration_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\'\n\x06\x66ields\x18\x03 \x01(\x0b\x32\x17.google.protobuf.Struct\"Q\n\x19RotateIntegrationResponse\x12\x34\n\x0bintegration\x18\x01 \x01(\x0b\x32\x1f.workflow_engine.v1.Integration\"R\n\x18\x44\x65leteIntegrationRequest\x12\x16\n\x0eintegration_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\r\n\x05\x66orce\x18\x03 \x01(\x08\"\x1b\n\x19\x44\x65leteIntegrationResponse\"A\n\x16TestIntegrationRequest\x12\x16\n\x0eintegration_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\"R\n\x17TestIntegrationResponse\x12\n\n\x02ok\x18\x01 \x01(\x08\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x0c\n\x04hint\x18\x04 \x01(\t\"Z\n\x19StartAuthorizationRequest\x12\x16\n\x0eintegration_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x14\n\x0credirect_uri\x18\x03 \x01(\t\"h\n\x1aStartAuthorizationResponse\x12\x0b\n\x03url\x18\x01 \x01(\t\x12\r\n\x05state\x18\x02 \x01(\t\x12.\n\nexpires_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"v\n\x1c\x43ompleteAuthorizationRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\r\n\x05state\x18\x02 \x01(\t\x12\x0c\n\x04\x63ode\x18\x03 \x01(\t\x12\r\n\x05\x65rror\x18\x04 \x01(\t\x12\x19\n\x11\x65rror_description\x18\x05 \x01(\t\"U\n\x1d\x43ompleteAuthorizationResponse\x12\x34\n\x0bintegration\x18\x01 \x01(\x0b\x32\x1f.workflow_engine.v1.Integration*\x9c\x01\n\x12\x41uthorizationState\x12#\n\x1f\x41UTHORIZATION_STATE_UNSPECIFIED\x10\x00\x12\x18\n\x14\x41UTHORIZATION_NEEDED\x10\x01\x12\x0e\n\nAUTHORIZED\x10\x02\x12\x19\n\x15\x41UTHORIZATION_EXPIRED\x10\x03\x12\x1c\n\x18\x41UTHORIZATION_NOT_NEEDED\x10\x04\x32\x8b\t\n\x12IntegrationService\x12v\n\x13ListCredentialTypes\x12..workflow_engine.v1.ListCredentialTypesRequest\x1a/.workflow_engine.v1.ListCredentialTypesResponse\x12p\n\x11\x43reateIntegration\x12,.workflow_engine.v1.CreateIntegrationRequest\x1a-.workflow_engine.v1.CreateIntegrationResponse\x12g\n\x0eGetIntegration\x12).workflow_engine.v1.GetIntegrationRequest\x1a*.workflow_engine.v1.GetIntegrationResponse\x12m\n\x10ListIntegrations\x12+.workflow_engine.v1.ListIntegrationsRequest\x1a,.workflow_engine.v1.ListIntegrationsResponse\x12p\n\x11UpdateIntegration\x12,.workflow_engine.v1.UpdateIntegrationRequest\x1a-.workflow_engine.v1.UpdateIntegrationResponse\x12p\n\x11RotateIntegration\x12,.workflow_engine.v1.RotateIntegrationRequest\x1a-.workflow_engine.v1.RotateIntegrationResponse\x12p\n\x11\x44\x65leteIntegration\x12,.workflow_engine.v1.DeleteIntegrationRequest\x1a-.workflow_engine.v1.DeleteIntegrationResponse\x12j\n\x0fTestIntegration\x12*.workflow_engine.v1.TestIntegrationRequest\x1a+.workflow_engine.v1.TestIntegrationResponse\x12s\n\x12StartAuthorization\x12-.workflow_engine.v1.StartAuthorizationRequest\x1a..workflow_engine.v1.StartAuthorizationResponse\x12|\n\x15\x43ompleteAuthorization\x12\x30.workflow_engine.v1.CompleteAuthorizationRequest\x1a\x31.workflow_engine.v1.CompleteAuthorizationResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'workflow_engine.v1.integration_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_AUTHORIZATIONSTATE']._serialized_start=2405
-  _globals['_AUTHORIZATIONSTATE']._serialized_end=2561
+  _globals['_AUTHORIZATIONSTATE']._serialized_start=2604
+  _globals['_AUTHORIZATIONSTATE']._serialized_end=2760
   _globals['_INTEGRATION']._serialized_start=124
-  _globals['_INTEGRATION']._serialized_end=479
-  _globals['_CREDENTIALTYPE']._serialized_start=482
-  _globals['_CREDENTIALTYPE']._serialized_end=619
-  _globals['_LISTCREDENTIALTYPESREQUEST']._serialized_start=621
-  _globals['_LISTCREDENTIALTYPESREQUEST']._serialized_end=649
-  _globals['_LISTCREDENTIALTYPESRESPONSE']._serialized_start=651
-  _globals['_LISTCREDENTIALTYPESRESPONSE']._serialized_end=731
-  _globals['_CREATEINTEGRATIONREQUEST']._serialized_start=733
-  _globals['_CREATEINTEGRATIONREQUEST']._serialized_end=860
-  _globals['_CREATEINTEGRATIONRESPONSE']._serialized_start=862
-  _globals['_CREATEINTEGRATIONRESPONSE']._serialized_end=943
-  _globals['_GETINTEGRATIONREQUEST']._serialized_start=945
-  _globals['_GETINTEGRATIONREQUEST']._serialized_end=1009
-  _globals['_GETINTEGRATIONRESPONSE']._serialized_start=1011
-  _globals['_GETINTEGRATIONRESPONSE']._serialized_end=1089
-  _globals['_LISTINTEGRATIONSREQUEST']._serialized_start=1091
-  _globals['_LISTINTEGRATIONSREQUEST']._serialized_end=1209
-  _globals['_LISTINTEGRATIONSRESPONSE']._serialized_start=1211
-  _globals['_LISTINTEGRATIONSRESPONSE']._serialized_end=1317
-  _globals['_UPDATEINTEGRATIONREQUEST']._serialized_start=1320
-  _globals['_UPDATEINTEGRATIONREQUEST']._serialized_end=1457
-  _globals['_UPDATEINTEGRATIONRESPONSE']._serialized_start=1459
-  _globals['_UPDATEINTEGRATIONRESPONSE']._serialized_end=1540
-  _globals['_ROTATEINTEGRATIONREQUEST']._serialized_start=1542
-  _globals['_ROTATEINTEGRATIONREQUEST']._serialized_end=1650
-  _globals['_ROTATEINTEGRATIONRESPONSE']._serialized_start=1652
-  _globals['_ROTATEINTEGRATIONRESPONSE']._serialized_end=1733
-  _globals['_DELETEINTEGRATIONREQUEST']._serialized_start=1735
-  _globals['_DELETEINTEGRATIONREQUEST']._serialized_end=1817
-  _globals['_DELETEINTEGRATIONRESPONSE']._serialized_start=1819
-  _globals['_DELETEINTEGRATIONRESPONSE']._serialized_end=1846
-  _globals['_TESTINTEGRATIONREQUEST']._serialized_start=1848
-  _globals['_TESTINTEGRATIONREQUEST']._serialized_end=1913
-  _globals['_TESTINTEGRATIONRESPONSE']._serialized_start=1915
-  _globals['_TESTINTEGRATIONRESPONSE']._serialized_end=1997
-  _globals['_STARTAUTHORIZATIONREQUEST']._serialized_start=1999
-  _globals['_STARTAUTHORIZATIONREQUEST']._serialized_end=2089
-  _globals['_STARTAUTHORIZATIONRESPONSE']._serialized_start=2091
-  _globals['_STARTAUTHORIZATIONRESPONSE']._serialized_end=2195
-  _globals['_COMPLETEAUTHORIZATIONREQUEST']._serialized_start=2197
-  _globals['_COMPLETEAUTHORIZATIONREQUEST']._serialized_end=2315
-  _globals['_COMPLETEAUTHORIZATIONRESPONSE']._serialized_start=2317
-  _globals['_COMPLETEAUTHORIZATIONRESPONSE']._serialized_end=2402
-  _globals['_INTEGRATIONSERVICE']._serialized_start=2564
-  _globals['_INTEGRATIONSERVICE']._serialized_end=3727
+  _globals['_INTEGRATION']._serialized_end=530
+  _globals['_RATELIMIT']._serialized_start=532
+  _globals['_RATELIMIT']._serialized_end=575
+  _globals['_CREDENTIALTYPE']._serialized_start=578
+  _globals['_CREDENTIALTYPE']._serialized_end=715
+  _globals['_LISTCREDENTIALTYPESREQUEST']._serialized_start=717
+  _globals['_LISTCREDENTIALTYPESREQUEST']._serialized_end=745
+  _globals['_LISTCREDENTIALTYPESRESPONSE']._serialized_start=747
+  _globals['_LISTCREDENTIALTYPESRESPONSE']._serialized_end=827
+  _globals['_CREATEINTEGRATIONREQUEST']._serialized_start=830
+  _globals['_CREATEINTEGRATIONREQUEST']._serialized_end=1008
+  _globals['_CREATEINTEGRATIONRESPONSE']._serialized_start=1010
+  _globals['_CREATEINTEGRATIONRESPONSE']._serialized_end=1091
+  _globals['_GETINTEGRATIONREQUEST']._serialized_start=1093
+  _globals['_GETINTEGRATIONREQUEST']._serialized_end=1157
+  _globals['_GETINTEGRATIONRESPONSE']._serialized_start=1159
+  _globals['_GETINTEGRATIONRESPONSE']._serialized_end=1237
+  _globals['_LISTINTEGRATIONSREQUEST']._serialized_start=1239
+  _globals['_LISTINTEGRATIONSREQUEST']._serialized_end=1357
+  _globals['_LISTINTEGRATIONSRESPONSE']._serialized_start=1359
+  _globals['_LISTINTEGRATIONSRESPONSE']._serialized_end=1465
+  _globals['_UPDATEINTEGRATIONREQUEST']._serialized_start=1468
+  _globals['_UPDATEINTEGRATIONREQUEST']._serialized_end=1656
+  _globals['_UPDATEINTEGRATIONRESPONSE']._serialized_start=1658
+  _globals['_UPDATEINTEGRATIONRESPONSE']._serialized_end=1739
+  _globals['_ROTATEINTEGRATIONREQUEST']._serialized_start=1741
+  _globals['_ROTATEINTEGRATIONREQUEST']._serialized_end=1849
+  _globals['_ROTATEINTEGRATIONRESPONSE']._serialized_start=1851
+  _globals['_ROTATEINTEGRATIONRESPONSE']._serialized_end=1932
+  _globals['_DELETEINTEGRATIONREQUEST']._serialized_start=1934
+  _globals['_DELETEINTEGRATIONREQUEST']._serialized_end=2016
+  _globals['_DELETEINTEGRATIONRESPONSE']._serialized_start=2018
+  _globals['_DELETEINTEGRATIONRESPONSE']._serialized_end=2045
+  _globals['_TESTINTEGRATIONREQUEST']._serialized_start=2047
+  _globals['_TESTINTEGRATIONREQUEST']._serialized_end=2112
+  _globals['_TESTINTEGRATIONRESPONSE']._serialized_start=2114
+  _globals['_TESTINTEGRATIONRESPONSE']._serialized_end=2196
+  _globals['_STARTAUTHORIZATIONREQUEST']._serialized_start=2198
+  _globals['_STARTAUTHORIZATIONREQUEST']._serialized_end=2288
+  _globals['_STARTAUTHORIZATIONRESPONSE']._serialized_start=2290
+  _globals['_STARTAUTHORIZATIONRESPONSE']._serialized_end=2394
+  _globals['_COMPLETEAUTHORIZATIONREQUEST']._serialized_start=2396
+  _globals['_COMPLETEAUTHORIZATIONREQUEST']._serialized_end=2514
+  _globals['_COMPLETEAUTHORIZATIONRESPONSE']._serialized_start=2516
+  _globals['_COMPLETEAUTHORIZATIONRESPONSE']._serialized_end=2601
+  _globals['_INTEGRATIONSERVICE']._serialized_start=2763
+  _globals['_INTEGRATIONSERVICE']._serialized_end=3926
 # @@protoc_insertion_point(module_scope)

@@ -25,7 +25,7 @@ AUTHORIZATION_EXPIRED: AuthorizationState
 AUTHORIZATION_NOT_NEEDED: AuthorizationState
 
 class Integration(_message.Message):
-    __slots__ = ("id", "name", "type", "created_at", "updated_at", "user_id", "hosts", "fields", "authorization", "token_expires_at", "scopes")
+    __slots__ = ("id", "name", "type", "created_at", "updated_at", "user_id", "hosts", "fields", "authorization", "token_expires_at", "scopes", "rate_limit")
     ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     TYPE_FIELD_NUMBER: _ClassVar[int]
@@ -37,6 +37,7 @@ class Integration(_message.Message):
     AUTHORIZATION_FIELD_NUMBER: _ClassVar[int]
     TOKEN_EXPIRES_AT_FIELD_NUMBER: _ClassVar[int]
     SCOPES_FIELD_NUMBER: _ClassVar[int]
+    RATE_LIMIT_FIELD_NUMBER: _ClassVar[int]
     id: str
     name: str
     type: str
@@ -48,7 +49,16 @@ class Integration(_message.Message):
     authorization: AuthorizationState
     token_expires_at: _timestamp_pb2.Timestamp
     scopes: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., type: _Optional[str] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., updated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., user_id: _Optional[str] = ..., hosts: _Optional[_Iterable[str]] = ..., fields: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., authorization: _Optional[_Union[AuthorizationState, str]] = ..., token_expires_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., scopes: _Optional[_Iterable[str]] = ...) -> None: ...
+    rate_limit: RateLimit
+    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., type: _Optional[str] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., updated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., user_id: _Optional[str] = ..., hosts: _Optional[_Iterable[str]] = ..., fields: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., authorization: _Optional[_Union[AuthorizationState, str]] = ..., token_expires_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., scopes: _Optional[_Iterable[str]] = ..., rate_limit: _Optional[_Union[RateLimit, _Mapping]] = ...) -> None: ...
+
+class RateLimit(_message.Message):
+    __slots__ = ("count", "seconds")
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    SECONDS_FIELD_NUMBER: _ClassVar[int]
+    count: int
+    seconds: int
+    def __init__(self, count: _Optional[int] = ..., seconds: _Optional[int] = ...) -> None: ...
 
 class CredentialType(_message.Message):
     __slots__ = ("name", "title", "fields_schema_json", "hosts", "oauth2", "testable", "nodes")
@@ -79,18 +89,20 @@ class ListCredentialTypesResponse(_message.Message):
     def __init__(self, types: _Optional[_Iterable[_Union[CredentialType, _Mapping]]] = ...) -> None: ...
 
 class CreateIntegrationRequest(_message.Message):
-    __slots__ = ("user_id", "name", "type", "fields", "hosts")
+    __slots__ = ("user_id", "name", "type", "fields", "hosts", "rate_limit")
     USER_ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     TYPE_FIELD_NUMBER: _ClassVar[int]
     FIELDS_FIELD_NUMBER: _ClassVar[int]
     HOSTS_FIELD_NUMBER: _ClassVar[int]
+    RATE_LIMIT_FIELD_NUMBER: _ClassVar[int]
     user_id: str
     name: str
     type: str
     fields: _struct_pb2.Struct
     hosts: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, user_id: _Optional[str] = ..., name: _Optional[str] = ..., type: _Optional[str] = ..., fields: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., hosts: _Optional[_Iterable[str]] = ...) -> None: ...
+    rate_limit: RateLimit
+    def __init__(self, user_id: _Optional[str] = ..., name: _Optional[str] = ..., type: _Optional[str] = ..., fields: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., hosts: _Optional[_Iterable[str]] = ..., rate_limit: _Optional[_Union[RateLimit, _Mapping]] = ...) -> None: ...
 
 class CreateIntegrationResponse(_message.Message):
     __slots__ = ("integration",)
@@ -135,18 +147,20 @@ class ListIntegrationsResponse(_message.Message):
     def __init__(self, integrations: _Optional[_Iterable[_Union[Integration, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class UpdateIntegrationRequest(_message.Message):
-    __slots__ = ("integration_id", "user_id", "name", "fields", "hosts")
+    __slots__ = ("integration_id", "user_id", "name", "fields", "hosts", "rate_limit")
     INTEGRATION_ID_FIELD_NUMBER: _ClassVar[int]
     USER_ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     FIELDS_FIELD_NUMBER: _ClassVar[int]
     HOSTS_FIELD_NUMBER: _ClassVar[int]
+    RATE_LIMIT_FIELD_NUMBER: _ClassVar[int]
     integration_id: str
     user_id: str
     name: str
     fields: _struct_pb2.Struct
     hosts: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, integration_id: _Optional[str] = ..., user_id: _Optional[str] = ..., name: _Optional[str] = ..., fields: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., hosts: _Optional[_Iterable[str]] = ...) -> None: ...
+    rate_limit: RateLimit
+    def __init__(self, integration_id: _Optional[str] = ..., user_id: _Optional[str] = ..., name: _Optional[str] = ..., fields: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., hosts: _Optional[_Iterable[str]] = ..., rate_limit: _Optional[_Union[RateLimit, _Mapping]] = ...) -> None: ...
 
 class UpdateIntegrationResponse(_message.Message):
     __slots__ = ("integration",)
