@@ -9,6 +9,7 @@ from services.cli import (
     credential_commands,
     execution_commands,
     identity_commands,
+    limit_commands,
     node_commands,
     task_commands,
     workflow_commands,
@@ -26,6 +27,7 @@ app.add_typer(execution_commands.app, name="executions")
 app.add_typer(credential_commands.app, name="credentials")
 app.add_typer(node_commands.app, name="nodes")
 app.add_typer(task_commands.app, name="tasks")
+app.add_typer(limit_commands.app, name="limits")
 identity_commands.add_to(app)
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="A workflow as JSON; - for the standard input.")]

@@ -51,6 +51,8 @@ TABLE: Mapping[str, Place] = {
             "RetryExecution": "POST /executions/{execution_id}:retry",
             "TestNode": "POST /nodes:test",
             "ListNodeTypes": "GET /node-types",
+            "GetLimits": "GET /limits",
+            "SetWorkflowLimits": "PUT /workflows/{workflow_id}/limits",
         },
     ),
     **_places(

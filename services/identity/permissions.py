@@ -43,6 +43,8 @@ _WORKFLOWS: Mapping[str, Need] = {
     # It runs whatever node it is given.
     "TestNode": Role.EDITOR,
     "ListNodeTypes": Role.VIEWER,
+    "GetLimits": Role.VIEWER,
+    "SetWorkflowLimits": Role.OWNER,
 }
 _INTEGRATIONS: Mapping[str, Need] = {
     "ListCredentialTypes": Role.VIEWER,

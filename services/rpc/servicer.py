@@ -3,17 +3,18 @@
 from collections.abc import AsyncIterator
 from typing import Any
 
-from workflow_engine.v1 import activation_pb2, execution_pb2, node_type_pb2, workflow_pb2
+from workflow_engine.v1 import activation_pb2, execution_pb2, limits_pb2, node_type_pb2, workflow_pb2
 from workflow_engine.v1 import workflow_service_pb2 as pb
 from workflow_engine.v1.workflow_service_pb2_grpc import WorkflowServiceServicer
 
 from orchestrator.errors import Severity
 from services.errors import invalid
-from services.rpc import activation_codec, definition_codec, execution_codec, node_type_codec
+from services.rpc import activation_codec, definition_codec, execution_codec, limits_codec, node_type_codec
 from services.store.workflows import Filters
 from services.usecases.activating import Activating
 from services.usecases.backend import Backend
 from services.usecases.definitions import DefinitionCases
+from services.usecases.limiting import Limiting
 from services.usecases.node_types import node_types
 from services.usecases.reading import ExecutionReader
 from services.usecases.retrying import Retrier, RetryRequest
@@ -31,6 +32,7 @@ class WorkflowServicer(WorkflowServiceServicer):
         self._catalogue = backend.catalogue
         self._definitions = DefinitionCases(backend)
         self._activating = Activating(backend)
+        self._limiting = Limiting(backend)
         self._reader = ExecutionReader(backend)
         self._starter = Starter(backend)
         self._steering = Steering(backend, self._reader)
@@ -229,6 +231,20 @@ class WorkflowServicer(WorkflowServiceServicer):
         """The catalogue."""
         views = node_types(self._catalogue, node_type_codec.read_type(request.type))
         return node_type_pb2.ListNodeTypesResponse(node_types=map(node_type_codec.node_type_message, views))
+
+    async def GetLimits(self, request: limits_pb2.GetLimitsRequest, context: Context) -> limits_pb2.GetLimitsResponse:
+        """What a workspace and a workflow may do."""
+        found = await self._limiting.get(request.workflow_id)
+        return limits_pb2.GetLimitsResponse(
+            workspace=limits_codec.limits_message(found.workspace), workflow=limits_codec.limits_message(found.workflow)
+        )
+
+    async def SetWorkflowLimits(
+        self, request: limits_pb2.SetWorkflowLimitsRequest, context: Context
+    ) -> limits_pb2.SetWorkflowLimitsResponse:
+        """Limits a workflow."""
+        after = await self._limiting.set(request.workflow_id, limits_codec.read_limits(request.limits))
+        return limits_pb2.SetWorkflowLimitsResponse(limits=limits_codec.limits_message(after))
 
     async def ActivateWorkflow(
         self, request: activation_pb2.ActivateWorkflowRequest, context: Context

@@ -48,10 +48,13 @@ class Limits:
     max_run_seconds: int | None = None
     weight: float | None = None
 
+    def given(self) -> dict[str, float]:
+        """Those that are set, by name."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
     def over(self, other: "Limits") -> "Limits":
         """These, and the other's where these set nothing."""
-        own = {name: value for name, value in asdict(self).items() if value is not None}
-        return Limits(**{**asdict(other), **own})
+        return Limits(**{**asdict(other), **self.given()})
 
 
 @dataclass(frozen=True)

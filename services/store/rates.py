@@ -1,5 +1,6 @@
 """How often something may happen, counted in PostgreSQL: a bucket for each key that fills up with time."""
 
+import random
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Index, delete
@@ -7,6 +8,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from services.store.engine import Database
 from services.store.tables import Base
+
+# One in so many takers clears up.
+_SWEPT = 0.001
 
 
 class RateBucketRow(Base):
@@ -24,6 +28,8 @@ async def take(database: Database, key: str, count: int, seconds: float) -> floa
     async with database.driver() as connection:
         row = await (await connection.execute("SELECT take_rate(%s, %s, %s)", [key, count, seconds])).fetchone()
     assert row is not None
+    if random.random() < _SWEPT:
+        await sweep(database)
     return float(row[0])
 
 

@@ -1,5 +1,6 @@
 """Results of nodes kept in PostgreSQL for a while."""
 
+import random
 from datetime import UTC, datetime
 
 from sqlalchemy import Index, delete
@@ -7,6 +8,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from services.store.engine import Database
 from services.store.tables import Base
+
+# One in so many writers clears up.
+_SWEPT = 0.01
 
 
 class CachedResultRow(Base):
@@ -38,6 +42,8 @@ async def put(database: Database, key: str, body: bytes, seconds: float) -> None
             " ON CONFLICT (key) DO UPDATE SET body = excluded.body, expires_at = excluded.expires_at",
             [key, body, seconds],
         )
+    if random.random() < _SWEPT:
+        await sweep(database)
 
 
 async def sweep(database: Database) -> None:

@@ -25,57 +25,58 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from workflow_engine.v1 import activation_pb2 as workflow__engine_dot_v1_dot_activation__pb2
 from workflow_engine.v1 import execution_pb2 as workflow__engine_dot_v1_dot_execution__pb2
+from workflow_engine.v1 import limits_pb2 as workflow__engine_dot_v1_dot_limits__pb2
 from workflow_engine.v1 import node_type_pb2 as workflow__engine_dot_v1_dot_node__type__pb2
 from workflow_engine.v1 import workflow_pb2 as workflow__engine_dot_v1_dot_workflow__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)workflow_engine/v1/workflow_service.proto\x12\x12workflow_engine.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a#workflow_engine/v1/activation.proto\x1a\"workflow_engine/v1/execution.proto\x1a\"workflow_engine/v1/node_type.proto\x1a!workflow_engine/v1/workflow.proto\"\xff\x01\n\x15\x43reateWorkflowRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\x0f\n\x07user_id\x18\x03 \x01(\t\x12\'\n\x05nodes\x18\x04 \x03(\x0b\x32\x18.workflow_engine.v1.Node\x12\x37\n\x0b\x63onnections\x18\x05 \x01(\x0b\x32\".workflow_engine.v1.ConnectionsMap\x12\x36\n\x08settings\x18\x06 \x01(\x0b\x32$.workflow_engine.v1.WorkflowSettings\x12\x0c\n\x04tags\x18\x07 \x03(\t\x12\n\n\x02id\x18\x08 \x01(\t\"w\n\x16\x43reateWorkflowResponse\x12.\n\x08workflow\x18\x01 \x01(\x0b\x32\x1c.workflow_engine.v1.Workflow\x12-\n\x08problems\x18\x02 \x03(\x0b\x32\x1b.workflow_engine.v1.Problem\":\n\x12GetWorkflowRequest\x12\x13\n\x0bworkflow_id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x05\"E\n\x13GetWorkflowResponse\x12.\n\x08workflow\x18\x01 \x01(\x0b\x32\x1c.workflow_engine.v1.Workflow\"v\n\x15UpdateWorkflowRequest\x12\x13\n\x0bworkflow_id\x18\x01 \x01(\t\x12.\n\x08workflow\x18\x02 \x01(\x0b\x32\x1c.workflow_engine.v1.Workflow\x12\x18\n\x10\x65xpected_version\x18\x03 \x01(\x05\"w\n\x16UpdateWorkflowResponse\x12.\n\x08workflow\x18\x01 \x01(\x0b\x32\x1c.workflow_engine.v1.Workflow\x12-\n\x08problems\x18\x02 \x03(\x0b\x32\x1b.workflow_engine.v1.Problem\",\n\x15\x44\x65leteWorkflowRequest\x12\x13\n\x0bworkflow_id\x18\x01 \x01(\t\"\x18\n\x16\x44\x65leteWorkflowResponse\"s\n\x14ListWorkflowsRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x0c\n\x04tags\x18\x02 \x03(\t\x12\x15\n\rname_contains\x18\x03 \x01(\t\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\t\"\xfc\x01\n\x0fWorkflowSummary\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x0c\n\x04tags\x18\x04 \x03(\t\x12\x0f\n\x07version\x18\x05 \x01(\x05\x12\x12\n\nnode_count\x18\x06 \x01(\x05\x12\x0f\n\x07user_id\x18\x07 \x01(\t\x12.\n\ncreated_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0e\x61\x63tive_version\x18\n \x01(\x05\"h\n\x15ListWorkflowsResponse\x12\x36\n\tworkflows\x18\x01 \x03(\x0b\x32#.workflow_engine.v1.WorkflowSummary\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x8b\x01\n\x0fWorkflowVersion\x12\x0f\n\x07version\x18\x01 \x01(\x05\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x12\n\nnode_count\x18\x03 \x01(\x05\x12.\n\ncreated_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rrestored_from\x18\x05 \x01(\x05\"Y\n\x1bListWorkflowVersionsRequest\x12\x13\n\x0bworkflow_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"n\n\x1cListWorkflowVersionsResponse\x12\x35\n\x08versions\x18\x01 \x03(\x0b\x32#.workflow_engine.v1.WorkflowVersion\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"E\n\x1dRestoreWorkflowVersionRequest\x12\x13\n\x0bworkflow_id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x05\"P\n\x1eRestoreWorkflowVersionResponse\x12.\n\x08workflow\x18\x01 \x01(\x0b\x32\x1c.workflow_engine.v1.Workflow\"^\n\x17ValidateWorkflowRequest\x12.\n\x08workflow\x18\x01 \x01(\x0b\x32\x1c.workflow_engine.v1.Workflow\x12\x13\n\x0bworkflow_id\x18\x02 \x01(\t\"X\n\x18ValidateWorkflowResponse\x12\r\n\x05valid\x18\x01 \x01(\x08\x12-\n\x08problems\x18\x02 \x03(\x0b\x32\x1b.workflow_engine.v1.Problem\".\n\x16\x44\x65leteExecutionRequest\x12\x14\n\x0c\x65xecution_id\x18\x01 \x01(\t\"\x19\n\x17\x44\x65leteExecutionResponse2\xb5\x13\n\x0fWorkflowService\x12g\n\x0e\x43reateWorkflow\x12).workflow_engine.v1.CreateWorkflowRequest\x1a*.workflow_engine.v1.CreateWorkflowResponse\x12^\n\x0bGetWorkflow\x12&.workflow_engine.v1.GetWorkflowRequest\x1a\'.workflow_engine.v1.GetWorkflowResponse\x12g\n\x0eUpdateWorkflow\x12).workflow_engine.v1.UpdateWorkflowRequest\x1a*.workflow_engine.v1.UpdateWorkflowResponse\x12g\n\x0e\x44\x65leteWorkflow\x12).workflow_engine.v1.DeleteWorkflowRequest\x1a*.workflow_engine.v1.DeleteWorkflowResponse\x12\x64\n\rListWorkflows\x12(.workflow_engine.v1.ListWorkflowsRequest\x1a).workflow_engine.v1.ListWorkflowsResponse\x12y\n\x14ListWorkflowVersions\x12/.workflow_engine.v1.ListWorkflowVersionsRequest\x1a\x30.workflow_engine.v1.ListWorkflowVersionsResponse\x12\x7f\n\x16RestoreWorkflowVersion\x12\x31.workflow_engine.v1.RestoreWorkflowVersionRequest\x1a\x32.workflow_engine.v1.RestoreWorkflowVersionResponse\x12m\n\x10ValidateWorkflow\x12+.workflow_engine.v1.ValidateWorkflowRequest\x1a,.workflow_engine.v1.ValidateWorkflowResponse\x12m\n\x10\x41\x63tivateWorkflow\x12+.workflow_engine.v1.ActivateWorkflowRequest\x1a,.workflow_engine.v1.ActivateWorkflowResponse\x12s\n\x12\x44\x65\x61\x63tivateWorkflow\x12-.workflow_engine.v1.DeactivateWorkflowRequest\x1a..workflow_engine.v1.DeactivateWorkflowResponse\x12\x64\n\rGetActivation\x12(.workflow_engine.v1.GetActivationRequest\x1a).workflow_engine.v1.GetActivationResponse\x12j\n\x0f\x45xecuteWorkflow\x12*.workflow_engine.v1.ExecuteWorkflowRequest\x1a+.workflow_engine.v1.ExecuteWorkflowResponse\x12\x61\n\x0cGetExecution\x12\'.workflow_engine.v1.GetExecutionRequest\x1a(.workflow_engine.v1.GetExecutionResponse\x12g\n\x0eListExecutions\x12).workflow_engine.v1.ListExecutionsRequest\x1a*.workflow_engine.v1.ListExecutionsResponse\x12v\n\x13GetExecutionHistory\x12..workflow_engine.v1.GetExecutionHistoryRequest\x1a/.workflow_engine.v1.GetExecutionHistoryResponse\x12i\n\x0eWatchExecution\x12).workflow_engine.v1.WatchExecutionRequest\x1a*.workflow_engine.v1.WatchExecutionResponse0\x01\x12j\n\x0f\x43\x61ncelExecution\x12*.workflow_engine.v1.CancelExecutionRequest\x1a+.workflow_engine.v1.CancelExecutionResponse\x12g\n\x0ePauseExecution\x12).workflow_engine.v1.PauseExecutionRequest\x1a*.workflow_engine.v1.PauseExecutionResponse\x12j\n\x0fResumeExecution\x12*.workflow_engine.v1.ResumeExecutionRequest\x1a+.workflow_engine.v1.ResumeExecutionResponse\x12g\n\x0eRetryExecution\x12).workflow_engine.v1.RetryExecutionRequest\x1a*.workflow_engine.v1.RetryExecutionResponse\x12j\n\x0f\x44\x65leteExecution\x12*.workflow_engine.v1.DeleteExecutionRequest\x1a+.workflow_engine.v1.DeleteExecutionResponse\x12U\n\x08TestNode\x12#.workflow_engine.v1.TestNodeRequest\x1a$.workflow_engine.v1.TestNodeResponse\x12\x64\n\rListNodeTypes\x12(.workflow_engine.v1.ListNodeTypesRequest\x1a).workflow_engine.v1.ListNodeTypesResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)workflow_engine/v1/workflow_service.proto\x12\x12workflow_engine.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a#workflow_engine/v1/activation.proto\x1a\"workflow_engine/v1/execution.proto\x1a\x1fworkflow_engine/v1/limits.proto\x1a\"workflow_engine/v1/node_type.proto\x1a!workflow_engine/v1/workflow.proto\"\xff\x01\n\x15\x43reateWorkflowRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\x0f\n\x07user_id\x18\x03 \x01(\t\x12\'\n\x05nodes\x18\x04 \x03(\x0b\x32\x18.workflow_engine.v1.Node\x12\x37\n\x0b\x63onnections\x18\x05 \x01(\x0b\x32\".workflow_engine.v1.ConnectionsMap\x12\x36\n\x08settings\x18\x06 \x01(\x0b\x32$.workflow_engine.v1.WorkflowSettings\x12\x0c\n\x04tags\x18\x07 \x03(\t\x12\n\n\x02id\x18\x08 \x01(\t\"w\n\x16\x43reateWorkflowResponse\x12.\n\x08workflow\x18\x01 \x01(\x0b\x32\x1c.workflow_engine.v1.Workflow\x12-\n\x08problems\x18\x02 \x03(\x0b\x32\x1b.workflow_engine.v1.Problem\":\n\x12GetWorkflowRequest\x12\x13\n\x0bworkflow_id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x05\"E\n\x13GetWorkflowResponse\x12.\n\x08workflow\x18\x01 \x01(\x0b\x32\x1c.workflow_engine.v1.Workflow\"v\n\x15UpdateWorkflowRequest\x12\x13\n\x0bworkflow_id\x18\x01 \x01(\t\x12.\n\x08workflow\x18\x02 \x01(\x0b\x32\x1c.workflow_engine.v1.Workflow\x12\x18\n\x10\x65xpected_version\x18\x03 \x01(\x05\"w\n\x16UpdateWorkflowResponse\x12.\n\x08workflow\x18\x01 \x01(\x0b\x32\x1c.workflow_engine.v1.Workflow\x12-\n\x08problems\x18\x02 \x03(\x0b\x32\x1b.workflow_engine.v1.Problem\",\n\x15\x44\x65leteWorkflowRequest\x12\x13\n\x0bworkflow_id\x18\x01 \x01(\t\"\x18\n\x16\x44\x65leteWorkflowResponse\"s\n\x14ListWorkflowsRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x0c\n\x04tags\x18\x02 \x03(\t\x12\x15\n\rname_contains\x18\x03 \x01(\t\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\t\"\xfc\x01\n\x0fWorkflowSummary\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x0c\n\x04tags\x18\x04 \x03(\t\x12\x0f\n\x07version\x18\x05 \x01(\x05\x12\x12\n\nnode_count\x18\x06 \x01(\x05\x12\x0f\n\x07user_id\x18\x07 \x01(\t\x12.\n\ncreated_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0e\x61\x63tive_version\x18\n \x01(\x05\"h\n\x15ListWorkflowsResponse\x12\x36\n\tworkflows\x18\x01 \x03(\x0b\x32#.workflow_engine.v1.WorkflowSummary\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x8b\x01\n\x0fWorkflowVersion\x12\x0f\n\x07version\x18\x01 \x01(\x05\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x12\n\nnode_count\x18\x03 \x01(\x05\x12.\n\ncreated_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rrestored_from\x18\x05 \x01(\x05\"Y\n\x1bListWorkflowVersionsRequest\x12\x13\n\x0bworkflow_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"n\n\x1cListWorkflowVersionsResponse\x12\x35\n\x08versions\x18\x01 \x03(\x0b\x32#.workflow_engine.v1.WorkflowVersion\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"E\n\x1dRestoreWorkflowVersionRequest\x12\x13\n\x0bworkflow_id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x05\"P\n\x1eRestoreWorkflowVersionResponse\x12.\n\x08workflow\x18\x01 \x01(\x0b\x32\x1c.workflow_engine.v1.Workflow\"^\n\x17ValidateWorkflowRequest\x12.\n\x08workflow\x18\x01 \x01(\x0b\x32\x1c.workflow_engine.v1.Workflow\x12\x13\n\x0bworkflow_id\x18\x02 \x01(\t\"X\n\x18ValidateWorkflowResponse\x12\r\n\x05valid\x18\x01 \x01(\x08\x12-\n\x08problems\x18\x02 \x03(\x0b\x32\x1b.workflow_engine.v1.Problem\".\n\x16\x44\x65leteExecutionRequest\x12\x14\n\x0c\x65xecution_id\x18\x01 \x01(\t\"\x19\n\x17\x44\x65leteExecutionResponse2\x81\x15\n\x0fWorkflowService\x12g\n\x0e\x43reateWorkflow\x12).workflow_engine.v1.CreateWorkflowRequest\x1a*.workflow_engine.v1.CreateWorkflowResponse\x12^\n\x0bGetWorkflow\x12&.workflow_engine.v1.GetWorkflowRequest\x1a\'.workflow_engine.v1.GetWorkflowResponse\x12g\n\x0eUpdateWorkflow\x12).workflow_engine.v1.UpdateWorkflowRequest\x1a*.workflow_engine.v1.UpdateWorkflowResponse\x12g\n\x0e\x44\x65leteWorkflow\x12).workflow_engine.v1.DeleteWorkflowRequest\x1a*.workflow_engine.v1.DeleteWorkflowResponse\x12\x64\n\rListWorkflows\x12(.workflow_engine.v1.ListWorkflowsRequest\x1a).workflow_engine.v1.ListWorkflowsResponse\x12y\n\x14ListWorkflowVersions\x12/.workflow_engine.v1.ListWorkflowVersionsRequest\x1a\x30.workflow_engine.v1.ListWorkflowVersionsResponse\x12\x7f\n\x16RestoreWorkflowVersion\x12\x31.workflow_engine.v1.RestoreWorkflowVersionRequest\x1a\x32.workflow_engine.v1.RestoreWorkflowVersionResponse\x12m\n\x10ValidateWorkflow\x12+.workflow_engine.v1.ValidateWorkflowRequest\x1a,.workflow_engine.v1.ValidateWorkflowResponse\x12m\n\x10\x41\x63tivateWorkflow\x12+.workflow_engine.v1.ActivateWorkflowRequest\x1a,.workflow_engine.v1.ActivateWorkflowResponse\x12s\n\x12\x44\x65\x61\x63tivateWorkflow\x12-.workflow_engine.v1.DeactivateWorkflowRequest\x1a..workflow_engine.v1.DeactivateWorkflowResponse\x12\x64\n\rGetActivation\x12(.workflow_engine.v1.GetActivationRequest\x1a).workflow_engine.v1.GetActivationResponse\x12j\n\x0f\x45xecuteWorkflow\x12*.workflow_engine.v1.ExecuteWorkflowRequest\x1a+.workflow_engine.v1.ExecuteWorkflowResponse\x12\x61\n\x0cGetExecution\x12\'.workflow_engine.v1.GetExecutionRequest\x1a(.workflow_engine.v1.GetExecutionResponse\x12g\n\x0eListExecutions\x12).workflow_engine.v1.ListExecutionsRequest\x1a*.workflow_engine.v1.ListExecutionsResponse\x12v\n\x13GetExecutionHistory\x12..workflow_engine.v1.GetExecutionHistoryRequest\x1a/.workflow_engine.v1.GetExecutionHistoryResponse\x12i\n\x0eWatchExecution\x12).workflow_engine.v1.WatchExecutionRequest\x1a*.workflow_engine.v1.WatchExecutionResponse0\x01\x12j\n\x0f\x43\x61ncelExecution\x12*.workflow_engine.v1.CancelExecutionRequest\x1a+.workflow_engine.v1.CancelExecutionResponse\x12g\n\x0ePauseExecution\x12).workflow_engine.v1.PauseExecutionRequest\x1a*.workflow_engine.v1.PauseExecutionResponse\x12j\n\x0fResumeExecution\x12*.workflow_engine.v1.ResumeExecutionRequest\x1a+.workflow_engine.v1.ResumeExecutionResponse\x12g\n\x0eRetryExecution\x12).workflow_engine.v1.RetryExecutionRequest\x1a*.workflow_engine.v1.RetryExecutionResponse\x12j\n\x0f\x44\x65leteExecution\x12*.workflow_engine.v1.DeleteExecutionRequest\x1a+.workflow_engine.v1.DeleteExecutionResponse\x12U\n\x08TestNode\x12#.workflow_engine.v1.TestNodeRequest\x1a$.workflow_engine.v1.TestNodeResponse\x12\x64\n\rListNodeTypes\x12(.workflow_engine.v1.ListNodeTypesRequest\x1a).workflow_engine.v1.ListNodeTypesResponse\x12X\n\tGetLimits\x12$.workflow_engine.v1.GetLimitsRequest\x1a%.workflow_engine.v1.GetLimitsResponse\x12p\n\x11SetWorkflowLimits\x12,.workflow_engine.v1.SetWorkflowLimitsRequest\x1a-.workflow_engine.v1.SetWorkflowLimitsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'workflow_engine.v1.workflow_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CREATEWORKFLOWREQUEST']._serialized_start=243
-  _globals['_CREATEWORKFLOWREQUEST']._serialized_end=498
-  _globals['_CREATEWORKFLOWRESPONSE']._serialized_start=500
-  _globals['_CREATEWORKFLOWRESPONSE']._serialized_end=619
-  _globals['_GETWORKFLOWREQUEST']._serialized_start=621
-  _globals['_GETWORKFLOWREQUEST']._serialized_end=679
-  _globals['_GETWORKFLOWRESPONSE']._serialized_start=681
-  _globals['_GETWORKFLOWRESPONSE']._serialized_end=750
-  _globals['_UPDATEWORKFLOWREQUEST']._serialized_start=752
-  _globals['_UPDATEWORKFLOWREQUEST']._serialized_end=870
-  _globals['_UPDATEWORKFLOWRESPONSE']._serialized_start=872
-  _globals['_UPDATEWORKFLOWRESPONSE']._serialized_end=991
-  _globals['_DELETEWORKFLOWREQUEST']._serialized_start=993
-  _globals['_DELETEWORKFLOWREQUEST']._serialized_end=1037
-  _globals['_DELETEWORKFLOWRESPONSE']._serialized_start=1039
-  _globals['_DELETEWORKFLOWRESPONSE']._serialized_end=1063
-  _globals['_LISTWORKFLOWSREQUEST']._serialized_start=1065
-  _globals['_LISTWORKFLOWSREQUEST']._serialized_end=1180
-  _globals['_WORKFLOWSUMMARY']._serialized_start=1183
-  _globals['_WORKFLOWSUMMARY']._serialized_end=1435
-  _globals['_LISTWORKFLOWSRESPONSE']._serialized_start=1437
-  _globals['_LISTWORKFLOWSRESPONSE']._serialized_end=1541
-  _globals['_WORKFLOWVERSION']._serialized_start=1544
-  _globals['_WORKFLOWVERSION']._serialized_end=1683
-  _globals['_LISTWORKFLOWVERSIONSREQUEST']._serialized_start=1685
-  _globals['_LISTWORKFLOWVERSIONSREQUEST']._serialized_end=1774
-  _globals['_LISTWORKFLOWVERSIONSRESPONSE']._serialized_start=1776
-  _globals['_LISTWORKFLOWVERSIONSRESPONSE']._serialized_end=1886
-  _globals['_RESTOREWORKFLOWVERSIONREQUEST']._serialized_start=1888
-  _globals['_RESTOREWORKFLOWVERSIONREQUEST']._serialized_end=1957
-  _globals['_RESTOREWORKFLOWVERSIONRESPONSE']._serialized_start=1959
-  _globals['_RESTOREWORKFLOWVERSIONRESPONSE']._serialized_end=2039
-  _globals['_VALIDATEWORKFLOWREQUEST']._serialized_start=2041
-  _globals['_VALIDATEWORKFLOWREQUEST']._serialized_end=2135
-  _globals['_VALIDATEWORKFLOWRESPONSE']._serialized_start=2137
-  _globals['_VALIDATEWORKFLOWRESPONSE']._serialized_end=2225
-  _globals['_DELETEEXECUTIONREQUEST']._serialized_start=2227
-  _globals['_DELETEEXECUTIONREQUEST']._serialized_end=2273
-  _globals['_DELETEEXECUTIONRESPONSE']._serialized_start=2275
-  _globals['_DELETEEXECUTIONRESPONSE']._serialized_end=2300
-  _globals['_WORKFLOWSERVICE']._serialized_start=2303
-  _globals['_WORKFLOWSERVICE']._serialized_end=4788
+  _globals['_CREATEWORKFLOWREQUEST']._serialized_start=276
+  _globals['_CREATEWORKFLOWREQUEST']._serialized_end=531
+  _globals['_CREATEWORKFLOWRESPONSE']._serialized_start=533
+  _globals['_CREATEWORKFLOWRESPONSE']._serialized_end=652
+  _globals['_GETWORKFLOWREQUEST']._serialized_start=654
+  _globals['_GETWORKFLOWREQUEST']._serialized_end=712
+  _globals['_GETWORKFLOWRESPONSE']._serialized_start=714
+  _globals['_GETWORKFLOWRESPONSE']._serialized_end=783
+  _globals['_UPDATEWORKFLOWREQUEST']._serialized_start=785
+  _globals['_UPDATEWORKFLOWREQUEST']._serialized_end=903
+  _globals['_UPDATEWORKFLOWRESPONSE']._serialized_start=905
+  _globals['_UPDATEWORKFLOWRESPONSE']._serialized_end=1024
+  _globals['_DELETEWORKFLOWREQUEST']._serialized_start=1026
+  _globals['_DELETEWORKFLOWREQUEST']._serialized_end=1070
+  _globals['_DELETEWORKFLOWRESPONSE']._serialized_start=1072
+  _globals['_DELETEWORKFLOWRESPONSE']._serialized_end=1096
+  _globals['_LISTWORKFLOWSREQUEST']._serialized_start=1098
+  _globals['_LISTWORKFLOWSREQUEST']._serialized_end=1213
+  _globals['_WORKFLOWSUMMARY']._serialized_start=1216
+  _globals['_WORKFLOWSUMMARY']._serialized_end=1468
+  _globals['_LISTWORKFLOWSRESPONSE']._serialized_start=1470
+  _globals['_LISTWORKFLOWSRESPONSE']._serialized_end=1574
+  _globals['_WORKFLOWVERSION']._serialized_start=1577
+  _globals['_WORKFLOWVERSION']._serialized_end=1716
+  _globals['_LISTWORKFLOWVERSIONSREQUEST']._serialized_start=1718
+  _globals['_LISTWORKFLOWVERSIONSREQUEST']._serialized_end=1807
+  _globals['_LISTWORKFLOWVERSIONSRESPONSE']._serialized_start=1809
+  _globals['_LISTWORKFLOWVERSIONSRESPONSE']._serialized_end=1919
+  _globals['_RESTOREWORKFLOWVERSIONREQUEST']._serialized_start=1921
+  _globals['_RESTOREWORKFLOWVERSIONREQUEST']._serialized_end=1990
+  _globals['_RESTOREWORKFLOWVERSIONRESPONSE']._serialized_start=1992
+  _globals['_RESTOREWORKFLOWVERSIONRESPONSE']._serialized_end=2072
+  _globals['_VALIDATEWORKFLOWREQUEST']._serialized_start=2074
+  _globals['_VALIDATEWORKFLOWREQUEST']._serialized_end=2168
+  _globals['_VALIDATEWORKFLOWRESPONSE']._serialized_start=2170
+  _globals['_VALIDATEWORKFLOWRESPONSE']._serialized_end=2258
+  _globals['_DELETEEXECUTIONREQUEST']._serialized_start=2260
+  _globals['_DELETEEXECUTIONREQUEST']._serialized_end=2306
+  _globals['_DELETEEXECUTIONRESPONSE']._serialized_start=2308
+  _globals['_DELETEEXECUTIONRESPONSE']._serialized_end=2333
+  _globals['_WORKFLOWSERVICE']._serialized_start=2336
+  _globals['_WORKFLOWSERVICE']._serialized_end=5025
 # @@protoc_insertion_point(module_scope)

@@ -3,6 +3,7 @@ import datetime
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from workflow_engine.v1 import activation_pb2 as _activation_pb2
 from workflow_engine.v1 import execution_pb2 as _execution_pb2
+from workflow_engine.v1 import limits_pb2 as _limits_pb2
 from workflow_engine.v1 import node_type_pb2 as _node_type_pb2
 from workflow_engine.v1 import workflow_pb2 as _workflow_pb2
 from google.protobuf.internal import containers as _containers

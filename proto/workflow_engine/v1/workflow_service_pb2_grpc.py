@@ -5,6 +5,7 @@ import warnings
 
 from workflow_engine.v1 import activation_pb2 as workflow__engine_dot_v1_dot_activation__pb2
 from workflow_engine.v1 import execution_pb2 as workflow__engine_dot_v1_dot_execution__pb2
+from workflow_engine.v1 import limits_pb2 as workflow__engine_dot_v1_dot_limits__pb2
 from workflow_engine.v1 import node_type_pb2 as workflow__engine_dot_v1_dot_node__type__pb2
 from workflow_engine.v1 import workflow_service_pb2 as workflow__engine_dot_v1_dot_workflow__service__pb2
 
@@ -156,6 +157,16 @@ class WorkflowServiceStub:
                 request_serializer=workflow__engine_dot_v1_dot_node__type__pb2.ListNodeTypesRequest.SerializeToString,
                 response_deserializer=workflow__engine_dot_v1_dot_node__type__pb2.ListNodeTypesResponse.FromString,
                 _registered_method=True)
+        self.GetLimits = channel.unary_unary(
+                '/workflow_engine.v1.WorkflowService/GetLimits',
+                request_serializer=workflow__engine_dot_v1_dot_limits__pb2.GetLimitsRequest.SerializeToString,
+                response_deserializer=workflow__engine_dot_v1_dot_limits__pb2.GetLimitsResponse.FromString,
+                _registered_method=True)
+        self.SetWorkflowLimits = channel.unary_unary(
+                '/workflow_engine.v1.WorkflowService/SetWorkflowLimits',
+                request_serializer=workflow__engine_dot_v1_dot_limits__pb2.SetWorkflowLimitsRequest.SerializeToString,
+                response_deserializer=workflow__engine_dot_v1_dot_limits__pb2.SetWorkflowLimitsResponse.FromString,
+                _registered_method=True)
 
 
 class WorkflowServiceServicer:
@@ -305,6 +316,20 @@ class WorkflowServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetLimits(self, request, context):
+        """What the workspace may do, and a workflow of it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetWorkflowLimits(self, request, context):
+        """Limits a workflow within what its workspace may do.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_WorkflowServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -422,6 +447,16 @@ def add_WorkflowServiceServicer_to_server(servicer, server):
                     servicer.ListNodeTypes,
                     request_deserializer=workflow__engine_dot_v1_dot_node__type__pb2.ListNodeTypesRequest.FromString,
                     response_serializer=workflow__engine_dot_v1_dot_node__type__pb2.ListNodeTypesResponse.SerializeToString,
+            ),
+            'GetLimits': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetLimits,
+                    request_deserializer=workflow__engine_dot_v1_dot_limits__pb2.GetLimitsRequest.FromString,
+                    response_serializer=workflow__engine_dot_v1_dot_limits__pb2.GetLimitsResponse.SerializeToString,
+            ),
+            'SetWorkflowLimits': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetWorkflowLimits,
+                    request_deserializer=workflow__engine_dot_v1_dot_limits__pb2.SetWorkflowLimitsRequest.FromString,
+                    response_serializer=workflow__engine_dot_v1_dot_limits__pb2.SetWorkflowLimitsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -1049,6 +1084,60 @@ class WorkflowService:
             '/workflow_engine.v1.WorkflowService/ListNodeTypes',
             workflow__engine_dot_v1_dot_node__type__pb2.ListNodeTypesRequest.SerializeToString,
             workflow__engine_dot_v1_dot_node__type__pb2.ListNodeTypesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetLimits(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/workflow_engine.v1.WorkflowService/GetLimits',
+            workflow__engine_dot_v1_dot_limits__pb2.GetLimitsRequest.SerializeToString,
+            workflow__engine_dot_v1_dot_limits__pb2.GetLimitsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetWorkflowLimits(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/workflow_engine.v1.WorkflowService/SetWorkflowLimits',
+            workflow__engine_dot_v1_dot_limits__pb2.SetWorkflowLimitsRequest.SerializeToString,
+            workflow__engine_dot_v1_dot_limits__pb2.SetWorkflowLimitsResponse.FromString,
             options,
             channel_credentials,
             insecure,

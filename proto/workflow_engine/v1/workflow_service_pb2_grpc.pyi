@@ -7,6 +7,7 @@ from collections import abc as _abc
 from grpc import aio as _aio
 from workflow_engine.v1 import activation_pb2 as _activation_pb2
 from workflow_engine.v1 import execution_pb2 as _execution_pb2
+from workflow_engine.v1 import limits_pb2 as _limits_pb2
 from workflow_engine.v1 import node_type_pb2 as _node_type_pb2
 from workflow_engine.v1 import workflow_service_pb2 as _workflow_service_pb2
 import abc as _abc_1
@@ -65,6 +66,10 @@ class WorkflowServiceStub:
     TestNode: _grpc.UnaryUnaryMultiCallable[_execution_pb2.TestNodeRequest, _execution_pb2.TestNodeResponse]
     ListNodeTypes: _grpc.UnaryUnaryMultiCallable[_node_type_pb2.ListNodeTypesRequest, _node_type_pb2.ListNodeTypesResponse]
     """Every node that workflows can have, with a schema of its parameters."""
+    GetLimits: _grpc.UnaryUnaryMultiCallable[_limits_pb2.GetLimitsRequest, _limits_pb2.GetLimitsResponse]
+    """What the workspace may do, and a workflow of it."""
+    SetWorkflowLimits: _grpc.UnaryUnaryMultiCallable[_limits_pb2.SetWorkflowLimitsRequest, _limits_pb2.SetWorkflowLimitsResponse]
+    """Limits a workflow within what its workspace may do."""
 
 @_typing.type_check_only
 class WorkflowServiceAsyncStub(WorkflowServiceStub):
@@ -100,6 +105,10 @@ class WorkflowServiceAsyncStub(WorkflowServiceStub):
     TestNode: _aio.UnaryUnaryMultiCallable[_execution_pb2.TestNodeRequest, _execution_pb2.TestNodeResponse]  # type: ignore[assignment]
     ListNodeTypes: _aio.UnaryUnaryMultiCallable[_node_type_pb2.ListNodeTypesRequest, _node_type_pb2.ListNodeTypesResponse]  # type: ignore[assignment]
     """Every node that workflows can have, with a schema of its parameters."""
+    GetLimits: _aio.UnaryUnaryMultiCallable[_limits_pb2.GetLimitsRequest, _limits_pb2.GetLimitsResponse]  # type: ignore[assignment]
+    """What the workspace may do, and a workflow of it."""
+    SetWorkflowLimits: _aio.UnaryUnaryMultiCallable[_limits_pb2.SetWorkflowLimitsRequest, _limits_pb2.SetWorkflowLimitsResponse]  # type: ignore[assignment]
+    """Limits a workflow within what its workspace may do."""
 
 class WorkflowServiceServicer(metaclass=_abc_1.ABCMeta):
     """Workflows, their runs and their validation.
@@ -270,5 +279,21 @@ class WorkflowServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_node_type_pb2.ListNodeTypesResponse, _abc.Awaitable[_node_type_pb2.ListNodeTypesResponse]]:
         """Every node that workflows can have, with a schema of its parameters."""
+
+    @_abc_1.abstractmethod
+    def GetLimits(
+        self,
+        request: _limits_pb2.GetLimitsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_limits_pb2.GetLimitsResponse, _abc.Awaitable[_limits_pb2.GetLimitsResponse]]:
+        """What the workspace may do, and a workflow of it."""
+
+    @_abc_1.abstractmethod
+    def SetWorkflowLimits(
+        self,
+        request: _limits_pb2.SetWorkflowLimitsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_limits_pb2.SetWorkflowLimitsResponse, _abc.Awaitable[_limits_pb2.SetWorkflowLimitsResponse]]:
+        """Limits a workflow within what its workspace may do."""
 
 def add_WorkflowServiceServicer_to_server(servicer: WorkflowServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

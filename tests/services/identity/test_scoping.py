@@ -11,6 +11,7 @@ from workflow_engine.v1 import (
     execution_pb2,
     human_task_pb2,
     integration_pb2,
+    limits_pb2,
     workflow_pb2,
     workflow_service_pb2,
 )
@@ -110,6 +111,8 @@ def rows(scene: Scene) -> dict[str, tuple[Any, str]]:
         "ActivateWorkflow": (activation_pb2.ActivateWorkflowRequest(workflow_id=workflow), NOT_FOUND),
         "DeactivateWorkflow": (activation_pb2.DeactivateWorkflowRequest(workflow_id=workflow), NOT_FOUND),
         "GetActivation": (activation_pb2.GetActivationRequest(workflow_id=workflow), NOT_FOUND),
+        "GetLimits": (limits_pb2.GetLimitsRequest(workflow_id=workflow), NOT_FOUND),
+        "SetWorkflowLimits": (limits_pb2.SetWorkflowLimitsRequest(workflow_id=workflow), NOT_FOUND),
         "ExecuteWorkflow": (ex.ExecuteWorkflowRequest(workflow_id=workflow), NOT_FOUND),
         "GetExecution": (ex.GetExecutionRequest(execution_id=run), NOT_FOUND),
         "ListExecutions": (ex.ListExecutionsRequest(workflow_id=workflow), EMPTY),
