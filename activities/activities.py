@@ -20,13 +20,13 @@ from activities.early_records import EarlyRecords
 from activities.heartbeat import heartbeats
 from activities.node import NodeRun
 from activities.observed import Observe, ObservedExecutions, nobody_watches
-from activities.patience import PatientExecutions, PatientPayloads, PatientPeople, PatientTranscripts
+from activities.patience import PatientExecutions, PatientPayloads, PatientPeople, PatientResults, PatientTranscripts
 from activities.people import closing
 from activities.people.asking import Asking
 from activities.people.notifying import Notifying
 from activities.people.place import Place
 from activities.people.settling import Settling
-from activities.ports import Definition, Definitions, Executions, Observer, Payloads, People, Transcripts
+from activities.ports import Definition, Definitions, Executions, Observer, Payloads, People, Results, Transcripts
 from activities.turns import attempt, turns_awaited
 from nodes.factory import Catalogue
 from nodes.resources import Resources
@@ -77,8 +77,10 @@ class Activities:
         resources: Resources,
         transcripts: Transcripts,
         people: People,
+        results: Results | None = None,
         observer: Observer | None = None,
     ) -> None:
+        self._results = PatientResults(results) if results else None
         self._definitions = definitions
         self._executions = executions
         self._catalogue = catalogue
@@ -179,6 +181,7 @@ class Activities:
             early=self._early,
             observe=self._observe(definition),
             attempt=attempt(),
+            results=self._results,
         )
         async with turns_awaited():
             return await run.run()

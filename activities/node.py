@@ -13,7 +13,8 @@ from activities.early_records import EarlyRecords
 from activities.heartbeat import heartbeats
 from activities.invoke import Call
 from activities.observed import Observe, nobody_watches
-from activities.ports import Checkpoint, Executions
+from activities.ports import Checkpoint, Executions, Results
+from activities.results import ResultCache
 from nodes.base import Output
 from nodes.errors import NodeError, RetryableError
 from orchestrator.errors import RunError
@@ -41,7 +42,9 @@ class NodeRun:
     early: EarlyRecords
     attempt: int
     observe: Observe = nobody_watches
+    results: Results | None = None
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
+    _cached: bool = False
     _announced: asyncio.TimerHandle | None = None
     _announcement: asyncio.Task[None] | None = None
 
@@ -86,13 +89,15 @@ class NodeRun:
             message = f"the node was begun {self.attempt - 1} times and never came to an end: its worker died each time"
             return await self._fail(call, RunError("WORKER_LOST", message, call.node.name))
         remaining = range(len(done), call.count)
+        cache = ResultCache(call, self.results)
         for index, parameters in zip(remaining, await call.resolve(remaining), strict=True):
             try:
-                saved = await self._save(call, index, await call.run_item(index, parameters))
+                saved = await self._save(call, index, await cache.run_item(index, parameters))
             except NodeError as error:
                 saved = await self._save(call, index, await self._failed(call, index, error, failures + 1))
             failures = 0
             done.append(saved)
+        self._cached = 0 < cache.hits == call.count
         ports = {port for output in done for port in output}
         outputs = {
             port: join(output.get(port, Items()) for output in done) for port in call.plan.outputs if port in ports
@@ -193,4 +198,5 @@ class NodeRun:
             error=error,
             failed_attempt=failed_attempt,
             logs=call.shown_logs if call else [],
+            cached=self._cached,
         )

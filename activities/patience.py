@@ -15,6 +15,7 @@ from activities.ports import (
     Payloads,
     People,
     Question,
+    Results,
     StoreUnavailableError,
     Transcripts,
 )
@@ -51,6 +52,21 @@ class PatientPayloads(Payloads):
     async def get(self, refs: Sequence[str]) -> list[bytes]:
         """See Payloads."""
         return await patiently(lambda: self._inner.get(refs))
+
+
+class PatientResults(Results):
+    """Results that outlast an outage of the store."""
+
+    def __init__(self, inner: Results) -> None:
+        self._inner = inner
+
+    async def get(self, workspace: str, key: str) -> bytes | None:
+        """See Results."""
+        return await patiently(lambda: self._inner.get(workspace, key))
+
+    async def put(self, workspace: str, key: str, body: bytes, seconds: float) -> None:
+        """See Results."""
+        await patiently(lambda: self._inner.put(workspace, key, body, seconds))
 
 
 class PatientTranscripts(Transcripts):

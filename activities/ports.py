@@ -87,6 +87,16 @@ class Payloads(Protocol):
         """The bodies, in order; LookupError names the first that is gone."""
 
 
+class Results(Protocol):
+    """What nodes made of the same before, for a while; keys tell nothing."""
+
+    async def get(self, workspace: str, key: str) -> bytes | None:
+        """What is kept."""
+
+    async def put(self, workspace: str, key: str, body: bytes, seconds: float) -> None:
+        """Keeps a result for some seconds."""
+
+
 class Transcripts(Protocol):
     """What was said in agents' conversations, by position. An entry is never replaced: whoever writes it first wins.
 

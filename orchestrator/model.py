@@ -81,6 +81,7 @@ class Node(_Message):
     always_output: bool = False
     execute_once: bool = False
     fan_in: Literal["", "join", "each"] = ""
+    cache_ttl: str = ""
     pinned: list[Any] | None = None
 
 

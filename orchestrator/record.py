@@ -74,6 +74,7 @@ class NodeRecord:
     reused: bool = False
     parent: str = ""
     usage: Usage | None = None
+    cached: bool = False
 
     @property
     def key(self) -> str:

@@ -118,6 +118,7 @@ def _policies(subject: Subject) -> Iterator[Problem]:
         yield Problem("INVALID_TIMEZONE", message, field="settings.timezone")
     for index, (node, ports) in enumerate(zip(subject.workflow.nodes, subject.ports, strict=True)):
         yield from _duration(node.name, f"nodes[{index}].timeout", node.timeout)
+        yield from _duration(node.name, f"nodes[{index}].cache_ttl", node.cache_ttl)
         if node.retry:
             yield from _duration(node.name, f"nodes[{index}].retry.initial_interval", node.retry.initial_interval)
             yield from _duration(node.name, f"nodes[{index}].retry.max_interval", node.retry.max_interval)

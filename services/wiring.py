@@ -45,6 +45,7 @@ from services.observability.http import Watching
 from services.observability.telemetry import Telemetry
 from services.rates import SharedRates
 from services.redis import RedisLink
+from services.results import SharedResults
 from services.rpc.server import MAX_MESSAGE, GrpcServer
 from services.settings import DEFAULT_PORT, Settings, grpc_tls, http_tls
 from services.store import limits, migrate
@@ -405,6 +406,7 @@ def build_worker(
         shared.resources,
         StoredTranscripts(shared.database),
         StoredPeople(shared.database, lambda: shared.public_url, telemetry),
+        SharedResults(shared.database, shared.redis, shared.integrations.keys),
         telemetry,
     )
     watch_temporal(shared.endpoint, client)

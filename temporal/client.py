@@ -1,7 +1,6 @@
 """All that services ask of Temporal: starting runs, steering them, and hearing how they ended."""
 
 import asyncio
-import hashlib
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from temporalio.client import (
     WorkflowHandle,
     WorkflowUpdateFailedError,
 )
-from temporalio.common import Priority, WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.envconfig import ClientConfig
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
@@ -29,6 +28,7 @@ from orchestrator.start import RunStart
 from temporal import sdk_metrics, search_attributes
 from temporal.codec import Keys, SealedPayloadError, SealingCodec
 from temporal.converter import DATA_CONVERTER, sealing
+from temporal.priorities import priority_of
 from temporal.queues import DEFAULT
 from temporal.tracing import Tracing
 from temporal.waits import CALL_REFUSED
@@ -87,17 +87,6 @@ async def connect(
     if keys is not None:
         converter = sealing(SealingCodec(keys, config.get("namespace") or "default"))
     return await Client.connect(data_converter=converter, **config)
-
-
-def priority_of(start: RunStart) -> Priority:
-    """Where the run stands in queues; its activities and sub-workflows stand there, too."""
-    share = start.share
-    if share is None:
-        return Priority.default
-    # Temporal takes 64 bytes for a key at most.
-    key = share.workspace.encode()
-    fair = key.decode() if len(key) <= 64 else hashlib.sha256(key).hexdigest()
-    return Priority(share.priority, fair or None, share.weight)
 
 
 class Runs:

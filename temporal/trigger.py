@@ -10,6 +10,7 @@ from orchestrator.messages import REVISION, RunRequest, RunResult
 from orchestrator.start import RunStart
 from orchestrator.triggering import FIRE_TRIGGER, POLL_TRIGGER, Fired, Moment, Polled, TriggerRequest
 from temporal import search_attributes
+from temporal.priorities import priority_of
 from temporal.spilling import STORE_RETRY
 
 _SCHEDULED = SearchAttributeKey.for_datetime("TemporalScheduledStartTime")
@@ -55,6 +56,7 @@ class TriggerWorkflow:
                 parent_close_policy=closing,
                 static_summary=start.workflow_name,
                 search_attributes=search_attributes.of(start),
+                priority=priority_of(start),
             )
             if request.wait:
                 await run

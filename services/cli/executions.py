@@ -218,6 +218,7 @@ def _node_run(run: wire.NodeRun) -> dict[str, Any]:
         "attempt": run.attempt,
         "duration_ms": duration_ms(run),
         "reused": run.reused,
+        "cached": run.cached,
         "error": result.error_object(run.error) if run.HasField("error") else None,
         "failed_attempts": [result.error_object(each.error) for each in run.failed_attempts],
         "inputs": {port.port: _items(port) for port in run.inputs},

@@ -84,6 +84,7 @@ class _Reader:
             "always_output": node.always_output,
             "execute_once": node.execute_once,
             "fan_in": node.fan_in,
+            "cache_ttl": self._text(node.cache_ttl, f"{place}.cache_ttl", node.name),
         }
         if node.HasField("position"):
             data["position"] = {
@@ -209,7 +210,7 @@ def write_definition(workflow: Workflow, message: pb.Workflow) -> None:
 
 
 def _write_node(node: Any, message: pb.Node) -> None:
-    for field in ("id", "name", "subtype", "notes", "timeout", "on_error", "fan_in"):
+    for field in ("id", "name", "subtype", "notes", "timeout", "on_error", "fan_in", "cache_ttl"):
         setattr(message, field, getattr(node, field))
     for field in ("disabled", "always_output", "execute_once"):
         setattr(message, field, getattr(node, field))

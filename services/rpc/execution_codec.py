@@ -114,6 +114,7 @@ def _bare_node_run(row: NodeRunRow | NodeRunState) -> pb.NodeRun:
         attempt=row.attempt,
         logs=serial.read(row.logs, list[str]) if row.logs else (),
         reused=row.reused,
+        cached=row.cached,
         parent=row.parent,
     )
     if row.usage is not None:

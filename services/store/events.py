@@ -40,6 +40,7 @@ class NodeRunState:
     error: str | None
     logs: str | None
     reused: bool
+    cached: bool
     parent: str = ""
     usage: str | None = None
 
@@ -69,7 +70,7 @@ OF_NODES = frozenset({EventKind.NODE_STARTED, EventKind.NODE_WAITS, EventKind.NO
 _BY_STATUS = {"PAUSED": EventKind.EXECUTION_PAUSED, "RUNNING": EventKind.EXECUTION_RESUMED}
 _SELECT = f"""
 SELECT e.sequence, e.kind, e.at, r.node, r.run_index, r.status, r.attempt, r.started_at, r.finished_at, r.error,
-  r.logs, r.reused, r.parent, r.usage
+  r.logs, r.reused, r.cached, r.parent, r.usage
 FROM node_runs r CROSS JOIN LATERAL (VALUES
   (r.started_sequence, 'NODE_STARTED', r.started_at),
   (r.waiting_sequence, 'NODE_WAITS', r.waiting_at),
@@ -112,7 +113,7 @@ def told(row: ExecutionRow, standing: Standing, sequence: int, kinds: Set[EventK
 def progress(node: str, run_index: int, text: str) -> Event:
     """A model is saying something."""
     now = datetime.now(UTC)
-    state = NodeRunState(node, run_index, "RUNNING", 1, None, None, None, None, reused=False)
+    state = NodeRunState(node, run_index, "RUNNING", 1, None, None, None, None, reused=False, cached=False)
     return Event(0, EventKind.NODE_PROGRESS, now, state, text)
 
 

@@ -28,15 +28,15 @@ _NODES = """
 input AS (
   SELECT * FROM json_to_recordset(%(nodes)s::json) AS n (
     node text, run_index int, status text, attempt int, started_at timestamptz, waiting_at timestamptz,
-    finished_at timestamptz, inputs text, outputs text, error text, logs text, reused bool,
+    finished_at timestamptz, inputs text, outputs text, error text, logs text, reused bool, cached bool,
     parent text, usage text, started int, waiting int, finished int)
 ),
 nodes AS (
   INSERT INTO node_runs AS old (
     execution_id, node, run_index, status, attempt, started_at, waiting_at, finished_at, inputs, outputs, error,
-    logs, reused, parent, usage, started_sequence, waiting_sequence, finished_sequence, last_sequence)
+    logs, reused, cached, parent, usage, started_sequence, waiting_sequence, finished_sequence, last_sequence)
   SELECT run.id, n.node, n.run_index, n.status, n.attempt, n.started_at, n.waiting_at, n.finished_at, n.inputs,
-    n.outputs, n.error, n.logs, n.reused, n.parent, n.usage, run.base + n.started, run.base + n.waiting,
+    n.outputs, n.error, n.logs, n.reused, n.cached, n.parent, n.usage, run.base + n.started, run.base + n.waiting,
     run.base + n.finished, run.base + greatest(n.started, n.waiting, n.finished)
   FROM run CROSS JOIN input n
   ON CONFLICT (execution_id, node, run_index) DO UPDATE SET
@@ -51,6 +51,7 @@ nodes AS (
     error = CASE WHEN {takes} THEN excluded.error ELSE old.error END,
     logs = CASE WHEN {takes} THEN coalesce(excluded.logs, old.logs) ELSE coalesce(old.logs, excluded.logs) END,
     reused = old.reused OR excluded.reused,
+    cached = old.cached OR excluded.cached,
     usage = coalesce(excluded.usage, old.usage),
     waiting_sequence = coalesce(old.waiting_sequence, excluded.waiting_sequence),
     finished_sequence = coalesce(old.finished_sequence, excluded.finished_sequence),
@@ -236,6 +237,7 @@ def _merge(old: NodeRecord, new: NodeRecord) -> NodeRecord:
         error=new.error,
         logs=new.logs or old.logs,
         reused=old.reused or new.reused,
+        cached=old.cached or new.cached,
         parent=new.parent or old.parent,
         usage=new.usage or old.usage,
     )
@@ -256,6 +258,7 @@ def _node_values(row: _NodeRow, now: datetime) -> dict[str, Any]:
         "error": serial.write_optional(node.error),
         "logs": serial.write(node.logs) if node.logs else None,
         "reused": node.reused,
+        "cached": node.cached,
         "parent": node.parent,
         "usage": serial.write_optional(node.usage),
         "started": row.started,

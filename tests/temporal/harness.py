@@ -117,9 +117,7 @@ class Engine:
 
 
 @asynccontextmanager
-async def engine(
-    client: Client, task_queue: str, *more: Callable[..., Any], **limits: Any
-) -> AsyncIterator[Engine]:
+async def engine(client: Client, task_queue: str, *more: Callable[..., Any], **limits: Any) -> AsyncIterator[Engine]:
     """An engine that works until it is left; `more` activities than its own, and limits as make_worker has them."""
     definitions = MemoryDefinitions()
     executions = MemoryExecutions(definitions)

@@ -161,7 +161,7 @@ class Attempt(_message.Message):
     def __init__(self, attempt: _Optional[int] = ..., failed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., error: _Optional[_Union[ExecutionError, _Mapping]] = ...) -> None: ...
 
 class NodeRun(_message.Message):
-    __slots__ = ("node", "run_index", "status", "attempt", "started_at", "finished_at", "inputs", "outputs", "error", "failed_attempts", "logs", "reused", "parent", "usage")
+    __slots__ = ("node", "run_index", "status", "attempt", "started_at", "finished_at", "inputs", "outputs", "error", "failed_attempts", "logs", "reused", "parent", "usage", "cached")
     NODE_FIELD_NUMBER: _ClassVar[int]
     RUN_INDEX_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
@@ -176,6 +176,7 @@ class NodeRun(_message.Message):
     REUSED_FIELD_NUMBER: _ClassVar[int]
     PARENT_FIELD_NUMBER: _ClassVar[int]
     USAGE_FIELD_NUMBER: _ClassVar[int]
+    CACHED_FIELD_NUMBER: _ClassVar[int]
     node: str
     run_index: int
     status: NodeRunStatus
@@ -190,7 +191,8 @@ class NodeRun(_message.Message):
     reused: bool
     parent: str
     usage: _ai_system_pb2.ModelUsage
-    def __init__(self, node: _Optional[str] = ..., run_index: _Optional[int] = ..., status: _Optional[_Union[NodeRunStatus, str]] = ..., attempt: _Optional[int] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., finished_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., inputs: _Optional[_Iterable[_Union[PortItems, _Mapping]]] = ..., outputs: _Optional[_Iterable[_Union[PortItems, _Mapping]]] = ..., error: _Optional[_Union[ExecutionError, _Mapping]] = ..., failed_attempts: _Optional[_Iterable[_Union[Attempt, _Mapping]]] = ..., logs: _Optional[_Iterable[str]] = ..., reused: _Optional[bool] = ..., parent: _Optional[str] = ..., usage: _Optional[_Union[_ai_system_pb2.ModelUsage, _Mapping]] = ...) -> None: ...
+    cached: bool
+    def __init__(self, node: _Optional[str] = ..., run_index: _Optional[int] = ..., status: _Optional[_Union[NodeRunStatus, str]] = ..., attempt: _Optional[int] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., finished_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., inputs: _Optional[_Iterable[_Union[PortItems, _Mapping]]] = ..., outputs: _Optional[_Iterable[_Union[PortItems, _Mapping]]] = ..., error: _Optional[_Union[ExecutionError, _Mapping]] = ..., failed_attempts: _Optional[_Iterable[_Union[Attempt, _Mapping]]] = ..., logs: _Optional[_Iterable[str]] = ..., reused: _Optional[bool] = ..., parent: _Optional[str] = ..., usage: _Optional[_Union[_ai_system_pb2.ModelUsage, _Mapping]] = ..., cached: _Optional[bool] = ...) -> None: ...
 
 class ExecutionEvent(_message.Message):
     __slots__ = ("sequence", "type", "at", "node_run", "execution", "text")

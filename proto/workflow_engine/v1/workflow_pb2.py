@@ -26,7 +26,7 @@ from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!workflow_engine/v1/workflow.proto\x12\x12workflow_engine.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\" \n\x08Position\x12\t\n\x01x\x18\x01 \x01(\x01\x12\t\n\x01y\x18\x02 \x01(\x01\"d\n\x0bRetryPolicy\x12\x14\n\x0cmax_attempts\x18\x01 \x01(\x05\x12\x18\n\x10initial_interval\x18\x02 \x01(\t\x12\x0f\n\x07\x62\x61\x63koff\x18\x03 \x01(\x01\x12\x14\n\x0cmax_interval\x18\x04 \x01(\t\"\x8b\x04\n\x04Node\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12*\n\x04type\x18\x03 \x01(\x0e\x32\x1c.workflow_engine.v1.NodeType\x12\x0f\n\x07subtype\x18\x04 \x01(\t\x12+\n\nparameters\x18\x05 \x01(\x0b\x32\x17.google.protobuf.Struct\x12.\n\x08position\x18\x06 \x01(\x0b\x32\x1c.workflow_engine.v1.Position\x12\x10\n\x08\x64isabled\x18\x07 \x01(\x08\x12\r\n\x05notes\x18\x08 \x01(\t\x12>\n\x0b\x63redentials\x18\t \x03(\x0b\x32).workflow_engine.v1.Node.CredentialsEntry\x12.\n\x05retry\x18\n \x01(\x0b\x32\x1f.workflow_engine.v1.RetryPolicy\x12\x0f\n\x07timeout\x18\x0b \x01(\t\x12\x10\n\x08on_error\x18\x0c \x01(\t\x12\x15\n\ralways_output\x18\r \x01(\x08\x12\x14\n\x0c\x65xecute_once\x18\x0e \x01(\x08\x12\x0e\n\x06\x66\x61n_in\x18\x0f \x01(\t\x12*\n\x06pinned\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.ListValue\x1a\x32\n\x10\x43redentialsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"k\n\nConnection\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\x30\n\x04type\x18\x02 \x01(\x0e\x32\".workflow_engine.v1.ConnectionType\x12\r\n\x05index\x18\x03 \x01(\x05\x12\x0e\n\x06output\x18\x04 \x01(\t\"F\n\x0f\x43onnectionArray\x12\x33\n\x0b\x63onnections\x18\x01 \x03(\x0b\x32\x1e.workflow_engine.v1.Connection\"\xc2\x01\n\x0fNodeConnections\x12R\n\x10\x63onnection_types\x18\x01 \x03(\x0b\x32\x38.workflow_engine.v1.NodeConnections.ConnectionTypesEntry\x1a[\n\x14\x43onnectionTypesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x32\n\x05value\x18\x02 \x01(\x0b\x32#.workflow_engine.v1.ConnectionArray:\x02\x38\x01\"\xb3\x01\n\x0e\x43onnectionsMap\x12H\n\x0b\x63onnections\x18\x01 \x03(\x0b\x32\x33.workflow_engine.v1.ConnectionsMap.ConnectionsEntry\x1aW\n\x10\x43onnectionsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x32\n\x05value\x18\x02 \x01(\x0b\x32#.workflow_engine.v1.NodeConnections:\x02\x38\x01\"\x8e\x01\n\x10WorkflowSettings\x12\x19\n\x11\x65rror_workflow_id\x18\x01 \x01(\t\x12\x0f\n\x07timeout\x18\x02 \x01(\t\x12\x10\n\x08timezone\x18\x03 \x01(\t\x12*\n\tvariables\x18\x04 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x10\n\x08priority\x18\x05 \x01(\x05\"\xe3\x02\n\x08Workflow\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\'\n\x05nodes\x18\x04 \x03(\x0b\x32\x18.workflow_engine.v1.Node\x12\x37\n\x0b\x63onnections\x18\x05 \x01(\x0b\x32\".workflow_engine.v1.ConnectionsMap\x12\x36\n\x08settings\x18\x06 \x01(\x0b\x32$.workflow_engine.v1.WorkflowSettings\x12\x0c\n\x04tags\x18\x07 \x03(\t\x12\x0f\n\x07version\x18\x08 \x01(\x05\x12\x0f\n\x07user_id\x18\t \x01(\t\x12.\n\ncreated_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"u\n\x07Problem\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0c\n\x04node\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\r\n\x05\x66ield\x18\x04 \x01(\t\x12.\n\x08severity\x18\x05 \x01(\x0e\x32\x1c.workflow_engine.v1.Severity\"9\n\x08Problems\x12-\n\x08problems\x18\x01 \x03(\x0b\x32\x1b.workflow_engine.v1.Problem*\xd1\x01\n\x08NodeType\x12\x19\n\x15NODE_TYPE_UNSPECIFIED\x10\x00\x12\x10\n\x0cTRIGGER_NODE\x10\x01\x12\x11\n\rAI_AGENT_NODE\x10\x02\x12\x18\n\x14\x45XTERNAL_ACTION_NODE\x10\x03\x12\x0f\n\x0b\x41\x43TION_NODE\x10\x04\x12\r\n\tFLOW_NODE\x10\x05\x12\x1a\n\x16HUMAN_IN_THE_LOOP_NODE\x10\x06\x12\r\n\tTOOL_NODE\x10\x07\x12\x0f\n\x0bMEMORY_NODE\x10\x08\x12\x0f\n\x0b\x43USTOM_NODE\x10\t*\x91\x02\n\x0e\x43onnectionType\x12\x1f\n\x1b\x43ONNECTION_TYPE_UNSPECIFIED\x10\x00\x12\x08\n\x04MAIN\x10\x01\x12\x0c\n\x08\x41I_AGENT\x10\x02\x12\x0c\n\x08\x41I_CHAIN\x10\x03\x12\x0f\n\x0b\x41I_DOCUMENT\x10\x04\x12\x10\n\x0c\x41I_EMBEDDING\x10\x05\x12\x15\n\x11\x41I_LANGUAGE_MODEL\x10\x06\x12\r\n\tAI_MEMORY\x10\x07\x12\x14\n\x10\x41I_OUTPUT_PARSER\x10\x08\x12\x10\n\x0c\x41I_RETRIEVER\x10\t\x12\x0f\n\x0b\x41I_RERANKER\x10\n\x12\x14\n\x10\x41I_TEXT_SPLITTER\x10\x0b\x12\x0b\n\x07\x41I_TOOL\x10\x0c\x12\x13\n\x0f\x41I_VECTOR_STORE\x10\r*<\n\x08Severity\x12\x18\n\x14SEVERITY_UNSPECIFIED\x10\x00\x12\t\n\x05\x45RROR\x10\x01\x12\x0b\n\x07WARNING\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!workflow_engine/v1/workflow.proto\x12\x12workflow_engine.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\" \n\x08Position\x12\t\n\x01x\x18\x01 \x01(\x01\x12\t\n\x01y\x18\x02 \x01(\x01\"d\n\x0bRetryPolicy\x12\x14\n\x0cmax_attempts\x18\x01 \x01(\x05\x12\x18\n\x10initial_interval\x18\x02 \x01(\t\x12\x0f\n\x07\x62\x61\x63koff\x18\x03 \x01(\x01\x12\x14\n\x0cmax_interval\x18\x04 \x01(\t\"\x9e\x04\n\x04Node\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12*\n\x04type\x18\x03 \x01(\x0e\x32\x1c.workflow_engine.v1.NodeType\x12\x0f\n\x07subtype\x18\x04 \x01(\t\x12+\n\nparameters\x18\x05 \x01(\x0b\x32\x17.google.protobuf.Struct\x12.\n\x08position\x18\x06 \x01(\x0b\x32\x1c.workflow_engine.v1.Position\x12\x10\n\x08\x64isabled\x18\x07 \x01(\x08\x12\r\n\x05notes\x18\x08 \x01(\t\x12>\n\x0b\x63redentials\x18\t \x03(\x0b\x32).workflow_engine.v1.Node.CredentialsEntry\x12.\n\x05retry\x18\n \x01(\x0b\x32\x1f.workflow_engine.v1.RetryPolicy\x12\x0f\n\x07timeout\x18\x0b \x01(\t\x12\x10\n\x08on_error\x18\x0c \x01(\t\x12\x15\n\ralways_output\x18\r \x01(\x08\x12\x14\n\x0c\x65xecute_once\x18\x0e \x01(\x08\x12\x0e\n\x06\x66\x61n_in\x18\x0f \x01(\t\x12*\n\x06pinned\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.ListValue\x12\x11\n\tcache_ttl\x18\x11 \x01(\t\x1a\x32\n\x10\x43redentialsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"k\n\nConnection\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\x30\n\x04type\x18\x02 \x01(\x0e\x32\".workflow_engine.v1.ConnectionType\x12\r\n\x05index\x18\x03 \x01(\x05\x12\x0e\n\x06output\x18\x04 \x01(\t\"F\n\x0f\x43onnectionArray\x12\x33\n\x0b\x63onnections\x18\x01 \x03(\x0b\x32\x1e.workflow_engine.v1.Connection\"\xc2\x01\n\x0fNodeConnections\x12R\n\x10\x63onnection_types\x18\x01 \x03(\x0b\x32\x38.workflow_engine.v1.NodeConnections.ConnectionTypesEntry\x1a[\n\x14\x43onnectionTypesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x32\n\x05value\x18\x02 \x01(\x0b\x32#.workflow_engine.v1.ConnectionArray:\x02\x38\x01\"\xb3\x01\n\x0e\x43onnectionsMap\x12H\n\x0b\x63onnections\x18\x01 \x03(\x0b\x32\x33.workflow_engine.v1.ConnectionsMap.ConnectionsEntry\x1aW\n\x10\x43onnectionsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x32\n\x05value\x18\x02 \x01(\x0b\x32#.workflow_engine.v1.NodeConnections:\x02\x38\x01\"\x8e\x01\n\x10WorkflowSettings\x12\x19\n\x11\x65rror_workflow_id\x18\x01 \x01(\t\x12\x0f\n\x07timeout\x18\x02 \x01(\t\x12\x10\n\x08timezone\x18\x03 \x01(\t\x12*\n\tvariables\x18\x04 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x10\n\x08priority\x18\x05 \x01(\x05\"\xe3\x02\n\x08Workflow\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\'\n\x05nodes\x18\x04 \x03(\x0b\x32\x18.workflow_engine.v1.Node\x12\x37\n\x0b\x63onnections\x18\x05 \x01(\x0b\x32\".workflow_engine.v1.ConnectionsMap\x12\x36\n\x08settings\x18\x06 \x01(\x0b\x32$.workflow_engine.v1.WorkflowSettings\x12\x0c\n\x04tags\x18\x07 \x03(\t\x12\x0f\n\x07version\x18\x08 \x01(\x05\x12\x0f\n\x07user_id\x18\t \x01(\t\x12.\n\ncreated_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"u\n\x07Problem\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0c\n\x04node\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\r\n\x05\x66ield\x18\x04 \x01(\t\x12.\n\x08severity\x18\x05 \x01(\x0e\x32\x1c.workflow_engine.v1.Severity\"9\n\x08Problems\x12-\n\x08problems\x18\x01 \x03(\x0b\x32\x1b.workflow_engine.v1.Problem*\xd1\x01\n\x08NodeType\x12\x19\n\x15NODE_TYPE_UNSPECIFIED\x10\x00\x12\x10\n\x0cTRIGGER_NODE\x10\x01\x12\x11\n\rAI_AGENT_NODE\x10\x02\x12\x18\n\x14\x45XTERNAL_ACTION_NODE\x10\x03\x12\x0f\n\x0b\x41\x43TION_NODE\x10\x04\x12\r\n\tFLOW_NODE\x10\x05\x12\x1a\n\x16HUMAN_IN_THE_LOOP_NODE\x10\x06\x12\r\n\tTOOL_NODE\x10\x07\x12\x0f\n\x0bMEMORY_NODE\x10\x08\x12\x0f\n\x0b\x43USTOM_NODE\x10\t*\x91\x02\n\x0e\x43onnectionType\x12\x1f\n\x1b\x43ONNECTION_TYPE_UNSPECIFIED\x10\x00\x12\x08\n\x04MAIN\x10\x01\x12\x0c\n\x08\x41I_AGENT\x10\x02\x12\x0c\n\x08\x41I_CHAIN\x10\x03\x12\x0f\n\x0b\x41I_DOCUMENT\x10\x04\x12\x10\n\x0c\x41I_EMBEDDING\x10\x05\x12\x15\n\x11\x41I_LANGUAGE_MODEL\x10\x06\x12\r\n\tAI_MEMORY\x10\x07\x12\x14\n\x10\x41I_OUTPUT_PARSER\x10\x08\x12\x10\n\x0c\x41I_RETRIEVER\x10\t\x12\x0f\n\x0b\x41I_RERANKER\x10\n\x12\x14\n\x10\x41I_TEXT_SPLITTER\x10\x0b\x12\x0b\n\x07\x41I_TOOL\x10\x0c\x12\x13\n\x0f\x41I_VECTOR_STORE\x10\r*<\n\x08Severity\x12\x18\n\x14SEVERITY_UNSPECIFIED\x10\x00\x12\t\n\x05\x45RROR\x10\x01\x12\x0b\n\x07WARNING\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,38 +39,38 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_NODECONNECTIONS_CONNECTIONTYPESENTRY']._serialized_options = b'8\001'
   _globals['_CONNECTIONSMAP_CONNECTIONSENTRY']._loaded_options = None
   _globals['_CONNECTIONSMAP_CONNECTIONSENTRY']._serialized_options = b'8\001'
-  _globals['_NODETYPE']._serialized_start=2024
-  _globals['_NODETYPE']._serialized_end=2233
-  _globals['_CONNECTIONTYPE']._serialized_start=2236
-  _globals['_CONNECTIONTYPE']._serialized_end=2509
-  _globals['_SEVERITY']._serialized_start=2511
-  _globals['_SEVERITY']._serialized_end=2571
+  _globals['_NODETYPE']._serialized_start=2043
+  _globals['_NODETYPE']._serialized_end=2252
+  _globals['_CONNECTIONTYPE']._serialized_start=2255
+  _globals['_CONNECTIONTYPE']._serialized_end=2528
+  _globals['_SEVERITY']._serialized_start=2530
+  _globals['_SEVERITY']._serialized_end=2590
   _globals['_POSITION']._serialized_start=120
   _globals['_POSITION']._serialized_end=152
   _globals['_RETRYPOLICY']._serialized_start=154
   _globals['_RETRYPOLICY']._serialized_end=254
   _globals['_NODE']._serialized_start=257
-  _globals['_NODE']._serialized_end=780
-  _globals['_NODE_CREDENTIALSENTRY']._serialized_start=730
-  _globals['_NODE_CREDENTIALSENTRY']._serialized_end=780
-  _globals['_CONNECTION']._serialized_start=782
-  _globals['_CONNECTION']._serialized_end=889
-  _globals['_CONNECTIONARRAY']._serialized_start=891
-  _globals['_CONNECTIONARRAY']._serialized_end=961
-  _globals['_NODECONNECTIONS']._serialized_start=964
-  _globals['_NODECONNECTIONS']._serialized_end=1158
-  _globals['_NODECONNECTIONS_CONNECTIONTYPESENTRY']._serialized_start=1067
-  _globals['_NODECONNECTIONS_CONNECTIONTYPESENTRY']._serialized_end=1158
-  _globals['_CONNECTIONSMAP']._serialized_start=1161
-  _globals['_CONNECTIONSMAP']._serialized_end=1340
-  _globals['_CONNECTIONSMAP_CONNECTIONSENTRY']._serialized_start=1253
-  _globals['_CONNECTIONSMAP_CONNECTIONSENTRY']._serialized_end=1340
-  _globals['_WORKFLOWSETTINGS']._serialized_start=1343
-  _globals['_WORKFLOWSETTINGS']._serialized_end=1485
-  _globals['_WORKFLOW']._serialized_start=1488
-  _globals['_WORKFLOW']._serialized_end=1843
-  _globals['_PROBLEM']._serialized_start=1845
-  _globals['_PROBLEM']._serialized_end=1962
-  _globals['_PROBLEMS']._serialized_start=1964
-  _globals['_PROBLEMS']._serialized_end=2021
+  _globals['_NODE']._serialized_end=799
+  _globals['_NODE_CREDENTIALSENTRY']._serialized_start=749
+  _globals['_NODE_CREDENTIALSENTRY']._serialized_end=799
+  _globals['_CONNECTION']._serialized_start=801
+  _globals['_CONNECTION']._serialized_end=908
+  _globals['_CONNECTIONARRAY']._serialized_start=910
+  _globals['_CONNECTIONARRAY']._serialized_end=980
+  _globals['_NODECONNECTIONS']._serialized_start=983
+  _globals['_NODECONNECTIONS']._serialized_end=1177
+  _globals['_NODECONNECTIONS_CONNECTIONTYPESENTRY']._serialized_start=1086
+  _globals['_NODECONNECTIONS_CONNECTIONTYPESENTRY']._serialized_end=1177
+  _globals['_CONNECTIONSMAP']._serialized_start=1180
+  _globals['_CONNECTIONSMAP']._serialized_end=1359
+  _globals['_CONNECTIONSMAP_CONNECTIONSENTRY']._serialized_start=1272
+  _globals['_CONNECTIONSMAP_CONNECTIONSENTRY']._serialized_end=1359
+  _globals['_WORKFLOWSETTINGS']._serialized_start=1362
+  _globals['_WORKFLOWSETTINGS']._serialized_end=1504
+  _globals['_WORKFLOW']._serialized_start=1507
+  _globals['_WORKFLOW']._serialized_end=1862
+  _globals['_PROBLEM']._serialized_start=1864
+  _globals['_PROBLEM']._serialized_end=1981
+  _globals['_PROBLEMS']._serialized_start=1983
+  _globals['_PROBLEMS']._serialized_end=2040
 # @@protoc_insertion_point(module_scope)

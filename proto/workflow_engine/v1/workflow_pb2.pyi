@@ -95,7 +95,7 @@ class RetryPolicy(_message.Message):
     def __init__(self, max_attempts: _Optional[int] = ..., initial_interval: _Optional[str] = ..., backoff: _Optional[float] = ..., max_interval: _Optional[str] = ...) -> None: ...
 
 class Node(_message.Message):
-    __slots__ = ("id", "name", "type", "subtype", "parameters", "position", "disabled", "notes", "credentials", "retry", "timeout", "on_error", "always_output", "execute_once", "fan_in", "pinned")
+    __slots__ = ("id", "name", "type", "subtype", "parameters", "position", "disabled", "notes", "credentials", "retry", "timeout", "on_error", "always_output", "execute_once", "fan_in", "pinned", "cache_ttl")
     class CredentialsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -119,6 +119,7 @@ class Node(_message.Message):
     EXECUTE_ONCE_FIELD_NUMBER: _ClassVar[int]
     FAN_IN_FIELD_NUMBER: _ClassVar[int]
     PINNED_FIELD_NUMBER: _ClassVar[int]
+    CACHE_TTL_FIELD_NUMBER: _ClassVar[int]
     id: str
     name: str
     type: NodeType
@@ -135,7 +136,8 @@ class Node(_message.Message):
     execute_once: bool
     fan_in: str
     pinned: _struct_pb2.ListValue
-    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., type: _Optional[_Union[NodeType, str]] = ..., subtype: _Optional[str] = ..., parameters: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., position: _Optional[_Union[Position, _Mapping]] = ..., disabled: _Optional[bool] = ..., notes: _Optional[str] = ..., credentials: _Optional[_Mapping[str, str]] = ..., retry: _Optional[_Union[RetryPolicy, _Mapping]] = ..., timeout: _Optional[str] = ..., on_error: _Optional[str] = ..., always_output: _Optional[bool] = ..., execute_once: _Optional[bool] = ..., fan_in: _Optional[str] = ..., pinned: _Optional[_Union[_struct_pb2.ListValue, _Mapping]] = ...) -> None: ...
+    cache_ttl: str
+    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., type: _Optional[_Union[NodeType, str]] = ..., subtype: _Optional[str] = ..., parameters: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., position: _Optional[_Union[Position, _Mapping]] = ..., disabled: _Optional[bool] = ..., notes: _Optional[str] = ..., credentials: _Optional[_Mapping[str, str]] = ..., retry: _Optional[_Union[RetryPolicy, _Mapping]] = ..., timeout: _Optional[str] = ..., on_error: _Optional[str] = ..., always_output: _Optional[bool] = ..., execute_once: _Optional[bool] = ..., fan_in: _Optional[str] = ..., pinned: _Optional[_Union[_struct_pb2.ListValue, _Mapping]] = ..., cache_ttl: _Optional[str] = ...) -> None: ...
 
 class Connection(_message.Message):
     __slots__ = ("node", "type", "index", "output")

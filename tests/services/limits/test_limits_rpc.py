@@ -1,4 +1,4 @@
-"""Limits through the API: what is refused says when to come again; the owner sets a workflow's, the operator the rest."""
+"""Limits through the API: what is refused says when to come again; owners set workflows'."""
 
 import asyncio
 import json
