@@ -1,5 +1,6 @@
 """Answers what goes wrong at the addresses of triggers: a status, a code and a sentence, and nothing of the inside."""
 
+import math
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 
@@ -9,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from nodes.errors import NodeError
+from services.errors import RateLimited
 from services.gateway.paths import shown
 from services.rpc.errors import describe
 
@@ -86,7 +88,8 @@ def as_refusal(error: Exception, path: str) -> Refusal:
         _log.warning("trigger refused", path=path, reason=reason)
         return _away(reason, "the server can't take this now; try again later")
     if code in _STATUSES:
-        return Refusal(_STATUSES[code], reason, message)
+        wait = {"Retry-After": str(math.ceil(error.retry_after))} if isinstance(error, RateLimited) else {}
+        return Refusal(_STATUSES[code], reason, message, wait)
     incident = uuid.uuid4().hex[:12]
     _log.error("trigger failed", path=path, incident=incident, exc_info=error)
     return Refusal(500, "INTERNAL", f"something went wrong on the server; its log tells more about incident {incident}")

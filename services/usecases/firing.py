@@ -12,7 +12,7 @@ from nodes.base import Item
 from orchestrator import exact_json
 from orchestrator.items import INLINE_LIMIT, OUTPUT_LIMIT, Items, Part
 from orchestrator.start import RunStart
-from services.errors import Forbidden, Unavailable, invalid
+from services.errors import Forbidden, RateLimited, Unavailable, invalid
 from services.identity.caller import Caller, Role, current_caller, set_caller
 from services.store import executions, payloads
 from services.store.adapters import outages_named
@@ -119,9 +119,13 @@ class Firing:
             body_ref=ref,
             audit=entry(caller, "execution.start", "execution", after=told_of(start)),
         )
-        async with self._backend.database.driver() as connection:
-            if await executions.insert(connection, new):
-                return execution_id
+        try:
+            async with self._backend.database.driver() as connection:
+                if await executions.insert(connection, new):
+                    return execution_id
+        except RateLimited:
+            await asyncio.to_thread(files.forget_now)
+            raise
         await asyncio.to_thread(files.forget_now)
         return await self._known(binding, request_id) or execution_id
 

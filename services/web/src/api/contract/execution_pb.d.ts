@@ -507,6 +507,13 @@ export declare type NodeRun = Message<"workflow_engine.v1.NodeRun"> & {
    * @generated from field: workflow_engine.v1.ModelUsage usage = 14;
    */
   usage?: ModelUsage | undefined;
+
+  /**
+   * True when the whole output was one that the node had made of the same before (Node.cache_ttl).
+   *
+   * @generated from field: bool cached = 15;
+   */
+  cached: boolean;
 };
 
 /**
@@ -591,6 +598,13 @@ export declare type NodeRunJson = {
    * @generated from field: workflow_engine.v1.ModelUsage usage = 14;
    */
   usage?: ModelUsageJson;
+
+  /**
+   * True when the whole output was one that the node had made of the same before (Node.cache_ttl).
+   *
+   * @generated from field: bool cached = 15;
+   */
+  cached?: boolean;
 };
 
 /**

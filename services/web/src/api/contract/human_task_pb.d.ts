@@ -654,6 +654,8 @@ export declare type AnswerHumanTaskRequest = Message<"workflow_engine.v1.AnswerH
   decision: string;
 
   /**
+   * Who answers, where nobody signs in; otherwise empty, or the caller's own id.
+   *
    * @generated from field: string user_id = 3;
    */
   userId: string;
@@ -688,6 +690,8 @@ export declare type AnswerHumanTaskRequestJson = {
   decision?: string;
 
   /**
+   * Who answers, where nobody signs in; otherwise empty, or the caller's own id.
+   *
    * @generated from field: string user_id = 3;
    */
   userId?: string;

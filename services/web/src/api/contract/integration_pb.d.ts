@@ -83,6 +83,11 @@ export declare type Integration = Message<"workflow_engine.v1.Integration"> & {
    * @generated from field: repeated string scopes = 11;
    */
   scopes: string[];
+
+  /**
+   * @generated from field: workflow_engine.v1.RateLimit rate_limit = 12;
+   */
+  rateLimit?: RateLimit | undefined;
 };
 
 /**
@@ -155,6 +160,11 @@ export declare type IntegrationJson = {
    * @generated from field: repeated string scopes = 11;
    */
   scopes?: string[];
+
+  /**
+   * @generated from field: workflow_engine.v1.RateLimit rate_limit = 12;
+   */
+  rateLimit?: RateLimitJson;
 };
 
 /**
@@ -162,6 +172,54 @@ export declare type IntegrationJson = {
  * Use `create(IntegrationSchema)` to create a new message.
  */
 export declare const IntegrationSchema: GenMessage<Integration, {jsonType: IntegrationJson}>;
+
+/**
+ * How often nodes call a third party, over all workers; those that come too early wait for their turn.
+ *
+ * @generated from message workflow_engine.v1.RateLimit
+ */
+export declare type RateLimit = Message<"workflow_engine.v1.RateLimit"> & {
+  /**
+   * 0 for any number.
+   *
+   * @generated from field: int32 count = 1;
+   */
+  count: number;
+
+  /**
+   * In so many seconds; at most a day.
+   *
+   * @generated from field: int32 seconds = 2;
+   */
+  seconds: number;
+};
+
+/**
+ * How often nodes call a third party, over all workers; those that come too early wait for their turn.
+ *
+ * @generated from message workflow_engine.v1.RateLimit
+ */
+export declare type RateLimitJson = {
+  /**
+   * 0 for any number.
+   *
+   * @generated from field: int32 count = 1;
+   */
+  count?: number;
+
+  /**
+   * In so many seconds; at most a day.
+   *
+   * @generated from field: int32 seconds = 2;
+   */
+  seconds?: number;
+};
+
+/**
+ * Describes the message workflow_engine.v1.RateLimit.
+ * Use `create(RateLimitSchema)` to create a new message.
+ */
+export declare const RateLimitSchema: GenMessage<RateLimit, {jsonType: RateLimitJson}>;
 
 /**
  * A kind of credential.
@@ -343,6 +401,11 @@ export declare type CreateIntegrationRequest = Message<"workflow_engine.v1.Creat
    * @generated from field: repeated string hosts = 5;
    */
   hosts: string[];
+
+  /**
+   * @generated from field: workflow_engine.v1.RateLimit rate_limit = 6;
+   */
+  rateLimit?: RateLimit | undefined;
 };
 
 /**
@@ -375,6 +438,11 @@ export declare type CreateIntegrationRequestJson = {
    * @generated from field: repeated string hosts = 5;
    */
   hosts?: string[];
+
+  /**
+   * @generated from field: workflow_engine.v1.RateLimit rate_limit = 6;
+   */
+  rateLimit?: RateLimitJson;
 };
 
 /**
@@ -615,6 +683,13 @@ export declare type UpdateIntegrationRequest = Message<"workflow_engine.v1.Updat
    * @generated from field: repeated string hosts = 5;
    */
   hosts: string[];
+
+  /**
+   * Absent leaves it.
+   *
+   * @generated from field: workflow_engine.v1.RateLimit rate_limit = 6;
+   */
+  rateLimit?: RateLimit | undefined;
 };
 
 /**
@@ -651,6 +726,13 @@ export declare type UpdateIntegrationRequestJson = {
    * @generated from field: repeated string hosts = 5;
    */
   hosts?: string[];
+
+  /**
+   * Absent leaves it.
+   *
+   * @generated from field: workflow_engine.v1.RateLimit rate_limit = 6;
+   */
+  rateLimit?: RateLimitJson;
 };
 
 /**
@@ -1176,8 +1258,8 @@ export declare const AuthorizationStateSchema: GenEnum<AuthorizationState, Autho
 /**
  * Integrations: stored connections to third parties. Secrets go in and never come out again.
  *
- * `user_id` says whose integration it is about; empty for those of nobody in particular. Others' can't be told
- * from ones that don't exist. Errors are those of WorkflowService.
+ * They are the workspace's; another's can't be told from ones that don't exist. `user_id` is empty, or the caller's own;
+ * where nobody signs in, it says whose workspace is meant. Errors are those of WorkflowService.
  *
  * @generated from service workflow_engine.v1.IntegrationService
  */

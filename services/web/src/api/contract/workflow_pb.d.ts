@@ -224,6 +224,13 @@ export declare type Node = Message<"workflow_engine.v1.Node"> & {
    * @generated from field: google.protobuf.ListValue pinned = 16;
    */
   pinned?: ListValue | undefined;
+
+  /**
+   * For so long, as a duration, what the node made of the same parameters and input is taken instead of running it.
+   *
+   * @generated from field: string cache_ttl = 17;
+   */
+  cacheTtl: string;
 };
 
 /**
@@ -329,6 +336,13 @@ export declare type NodeJson = {
    * @generated from field: google.protobuf.ListValue pinned = 16;
    */
   pinned?: ListValueJson;
+
+  /**
+   * For so long, as a duration, what the node made of the same parameters and input is taken instead of running it.
+   *
+   * @generated from field: string cache_ttl = 17;
+   */
+  cacheTtl?: string;
 };
 
 /**
@@ -532,6 +546,13 @@ export declare type WorkflowSettings = Message<"workflow_engine.v1.WorkflowSetti
    * @generated from field: google.protobuf.Struct variables = 4;
    */
   variables?: JsonObject | undefined;
+
+  /**
+   * Where workers are few, runs of a lower number go first: 1 to 5; 0 for 3.
+   *
+   * @generated from field: int32 priority = 5;
+   */
+  priority: number;
 };
 
 /**
@@ -567,6 +588,13 @@ export declare type WorkflowSettingsJson = {
    * @generated from field: google.protobuf.Struct variables = 4;
    */
   variables?: StructJson;
+
+  /**
+   * Where workers are few, runs of a lower number go first: 1 to 5; 0 for 3.
+   *
+   * @generated from field: int32 priority = 5;
+   */
+  priority?: number;
 };
 
 /**

@@ -11,6 +11,7 @@ import type { Timestamp, TimestampJson } from "@bufbuild/protobuf/wkt";
 import type { ActivateWorkflowRequestSchema, ActivateWorkflowResponseSchema, DeactivateWorkflowRequestSchema, DeactivateWorkflowResponseSchema, GetActivationRequestSchema, GetActivationResponseSchema } from "./activation_pb";
 import type { CancelExecutionRequestSchema, CancelExecutionResponseSchema, ExecuteWorkflowRequestSchema, ExecuteWorkflowResponseSchema, GetExecutionHistoryRequestSchema, GetExecutionHistoryResponseSchema, GetExecutionRequestSchema, GetExecutionResponseSchema, ListExecutionsRequestSchema, ListExecutionsResponseSchema, PauseExecutionRequestSchema, PauseExecutionResponseSchema, ResumeExecutionRequestSchema, ResumeExecutionResponseSchema, RetryExecutionRequestSchema, RetryExecutionResponseSchema, TestNodeRequestSchema, TestNodeResponseSchema, WatchExecutionRequestSchema, WatchExecutionResponseSchema } from "./execution_pb";
 import type { ListNodeTypesRequestSchema, ListNodeTypesResponseSchema } from "./node_type_pb";
+import type { GetLimitsRequestSchema, GetLimitsResponseSchema, SetWorkflowLimitsRequestSchema, SetWorkflowLimitsResponseSchema } from "./limits_pb";
 
 /**
  * Describes the file workflow_engine/v1/workflow_service.proto.
@@ -1133,6 +1134,26 @@ export declare const WorkflowService: GenService<{
     methodKind: "unary";
     input: typeof ListNodeTypesRequestSchema;
     output: typeof ListNodeTypesResponseSchema;
+  },
+  /**
+   * What the workspace may do, and a workflow of it.
+   *
+   * @generated from rpc workflow_engine.v1.WorkflowService.GetLimits
+   */
+  getLimits: {
+    methodKind: "unary";
+    input: typeof GetLimitsRequestSchema;
+    output: typeof GetLimitsResponseSchema;
+  },
+  /**
+   * Limits a workflow within what its workspace may do.
+   *
+   * @generated from rpc workflow_engine.v1.WorkflowService.SetWorkflowLimits
+   */
+  setWorkflowLimits: {
+    methodKind: "unary";
+    input: typeof SetWorkflowLimitsRequestSchema;
+    output: typeof SetWorkflowLimitsResponseSchema;
   },
 }>;
 
