@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from orchestrator.start import Share
 from services.store import limits
-from services.store.engine import Database
 from services.store.limits import Applying
+from services.usecases.backend import Backend
 
 # For so long a change of a time limit or a weight may pass unnoticed. Counts of runs are always exact.
 SECONDS = 30.0
@@ -18,8 +18,8 @@ _USUAL_PRIORITY = 3
 class KnownLimits:
     """Remembers what holds for workspaces and workflows."""
 
-    def __init__(self, database: Database, clock: Callable[[], float] = time.monotonic) -> None:
-        self._database = database
+    def __init__(self, backend: Backend, clock: Callable[[], float] = time.monotonic) -> None:
+        self._backend = backend
         self._clock = clock
         self._known: OrderedDict[tuple[str, str], tuple[float, Applying]] = OrderedDict()
 
@@ -35,7 +35,7 @@ class KnownLimits:
         known = self._known.get(key)
         if known is not None and self._clock() < known[0] + SECONDS:
             return known[1]
-        async with self._database.reading() as session:
+        async with self._backend.database.reading() as session:
             found = await limits.applying(session, workspace, workflow_id)
         self._known[key] = (self._clock(), found)
         self._known.move_to_end(key)

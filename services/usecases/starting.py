@@ -69,7 +69,7 @@ class Starter:
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
         self._latest: OrderedDict[str, str] = OrderedDict()
-        self._limits = KnownLimits(backend.database)
+        self._limits = KnownLimits(backend)
 
     async def execute(self, request: ExecuteRequest) -> Started:
         """Begins a run of a workflow."""
