@@ -70,7 +70,7 @@ class NodeRun:
     async def _completed(self, call: Call, outputs: dict[str, Items]) -> Ran | None:
         """Records the node run: while Temporal is being told, where the workflow sees to it that it is."""
         carried = sum(items.inline_size for items in (*self.task.inputs, *outputs.values()))
-        if not self.task.journaled or call.logs or carried > MOST_CARRIED:
+        if not self.task.journaled or call.logs or self._cached or carried > MOST_CARRIED:
             await self._record(call, NodeStatus.COMPLETED, outputs=outputs)
             return None
         await self._stop_announcing()
