@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from activities.invoke import Call
+from activities.invoke import Call, Reading
 from docs.exchange_rate import RATES_KEY, ExchangeRate, RatesKey
 from docs.word_count import WordCount
 from nodes import factory
@@ -141,7 +141,8 @@ async def test_the_subtype_runs_and_shows_no_secret(ours: Catalogue, tmp_path: P
         inputs: list[list[Item]] = [[{"json": {"to": "CHF", "note": "k3y-of-ada"}}]]
         plan = compile_plan(Workflow(name="w", nodes=[node]), ours).nodes[0]
         now = datetime(2026, 11, 24, tzinfo=UTC)
-        call = Call("e", "w", node, plan, executor, inputs, Scope(inputs[0], now), 0, now, resources)
+        scope, reading = Scope(inputs[0], now), Reading.of(node, executor)
+        call = Call("e", "w", node, plan, executor, inputs, scope, 0, now, resources, "default", reading)
         produced = await call.run_item(0, (await call.resolve([0]))[0])
         assert isinstance(produced, Output)
         assert produced.ports == {"main": [{"json": {"to": "CHF", "note": "[redacted]", "rate": 0.93}}]}

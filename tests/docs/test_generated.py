@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from activities.invoke import Call, joined
+from activities.invoke import Call, Reading, joined
 from docs import generate
 from nodes.base import Item, Output
 from nodes.expression.expressions import Expressions
@@ -98,7 +98,8 @@ async def test_examples_do_what_they_show(
     ports = given if given and isinstance(given[0], list) else [given]
     inputs: list[list[Item]] = [[{"json": one} for one in port] for port in ports]
     plan = compile_plan(Workflow(name="w", nodes=[node]), catalogue).nodes[0]
-    call = Call("e", "w", node, plan, executor, inputs, Scope(inputs[0], NOW), 0, NOW, resources)
+    scope, reading = Scope(inputs[0], NOW), Reading.of(node, executor)
+    call = Call("e", "w", node, plan, executor, inputs, scope, 0, NOW, resources, "default", reading)
     outputs = []
     for index, parameters in enumerate(await call.resolve(range(call.count))):
         produced = await call.run_item(index, parameters)
