@@ -68,6 +68,9 @@ check: env ## lint, types, arrows between packages, wire contract, generated doc
 fuzz: env ## throw bent definitions, connections and expressions at the parsers for longer than the tests do
 	FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-5000} $(BIN)/pytest --timeout 3600 tests/fuzz
 
+faults: env ## break a small production at random, and check what must be true (SEED=…, FAULTS=200, SCALE=0.15)
+	$(BIN)/python -m tests.faults.harness --seed "$(SEED)" --faults $(or $(FAULTS),200) --scale $(or $(SCALE),0.15) --json faults.json
+
 bench: env ## measure runs a second and latencies beside the bare engine
 	$(BIN)/python -m benchmarks
 

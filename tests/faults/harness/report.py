@@ -1,0 +1,45 @@
+"""What a series of rounds came to."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import quantiles
+from typing import Any
+
+from tests.faults.harness.round import Result
+
+
+def summary(seed: str, scale: float, results: Sequence[Result], journal: dict[str, Any]) -> dict[str, Any]:
+    """Counts by kind, recovery times in seconds, and what was wrong in which round."""
+    recovered = sorted(time for result in results for time in result.recovered)
+    cuts = quantiles(recovered, n=100, method="inclusive") if len(recovered) > 1 else [*recovered] * 99
+    by_kind: dict[str, list[float]] = {}
+    for result in results:
+        for kind, time in zip(result.kinds, result.recovered, strict=False):
+            by_kind.setdefault(kind, []).append(time)
+    return {
+        "seed": seed,
+        "scale": scale,
+        "faults": dict(Counter(kind for result in results for kind in result.kinds).most_common()),
+        "runs": sum(result.runs for result in results),
+        "starts without an answer": sum(result.unacknowledged for result in results),
+        "effects": len(journal["keys"]),
+        "requests for effects": journal["requests"],
+        "effects without a key, done more than once": sum(count > 1 for count in journal["unkeyed"].values()),
+        "recovery p50": round(cuts[49], 2) if cuts else None,
+        "recovery p99": round(cuts[98], 2) if cuts else None,
+        "longest recovery by kind": {kind: round(max(times), 2) for kind, times in sorted(by_kind.items())},
+        "wrong": {result.seed: result.wrong for result in results if result.wrong},
+    }
+
+
+def show(found: dict[str, Any], path: Path | None) -> None:
+    """Prints it, and writes it as JSON."""
+    for name, value in found.items():
+        if isinstance(value, dict):
+            print(f"{name}: " + (", ".join(f"{key} {one}" for key, one in value.items()) or "nothing"))
+        else:
+            print(f"{name}: {value}")
+    if path:
+        path.write_text(json.dumps(found, indent=2) + "\n")

@@ -1,0 +1,25 @@
+"""What a client was promised of one run."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Ticket:
+    """A request, and what must come of it if it was acknowledged."""
+
+    tag: str
+    scenario: str
+    ends: tuple[str, ...]
+    effects: list[str] = field(default_factory=list)
+    # Every execution id that an answer to this request named: there must be one.
+    execution_ids: set[str] = field(default_factory=set)
+    marks: int | None = None
+    steps: list[str] = field(default_factory=list)
+    unkeyed: bool = False
+    # The decisions that answers were acknowledged for: there must be one.
+    decisions: set[str] = field(default_factory=set)
+
+    @property
+    def acknowledged(self) -> bool:
+        """Whether anybody said that it is taken on."""
+        return bool(self.execution_ids)
