@@ -35,12 +35,17 @@ class Checks:
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
         self._replayed: set[str] = set()
-        self._population: dict[str, tuple[int, int]] = {}
+        self._population: dict[str, tuple[int, ...]] = {}
         self._scanned: dict[Path, int] = {}
 
     async def baseline(self) -> None:
         """Notes how many processes and threads there are when nothing has gone wrong yet."""
-        self._population = {name: role.population() for name, role in self._cluster.roles.items()}
+        found = {name: role.population() for name, role in self._cluster.roles.items()}
+        # Sandboxes start when they are first needed, which may be at one of two workers: its peer may have as many.
+        self._population = {
+            name: tuple(map(max, zip(*(found[peer] for peer in found if peer[:-1] == name[:-1]), strict=True)))
+            for name in found
+        }
 
     async def all(self, tickets: Sequence[Ticket]) -> list[str]:
         """Everything that is wrong."""
