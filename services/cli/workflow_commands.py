@@ -1,12 +1,13 @@
 """`orchestrator workflows …`: the options; the work is in `workflows`, imported when it is asked for."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from services.cli.command import perform
 
-app = typer.Typer(no_args_is_help=True, help="List, show, activate and delete stored workflows.")
+app = typer.Typer(no_args_is_help=True, help="Save, list, show, activate and delete stored workflows.")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 WorkflowId = Annotated[str, typer.Argument(metavar="WORKFLOW", help="The workflow's id.")]
@@ -35,6 +36,16 @@ def show_workflow(
     from services.cli import workflows
 
     perform(workflows.show(workflow, version), as_json=as_json)
+
+
+@app.command("save")
+def save_workflow(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The workflow as JSON.")], as_json: AsJson = False
+) -> None:
+    """Create a workflow, or make the next version of the one of its id or name; nothing of it is run."""
+    from services.cli.save import save
+
+    perform(save(file, as_json), as_json=as_json)
 
 
 @app.command("versions")

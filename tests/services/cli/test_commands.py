@@ -128,6 +128,16 @@ def test_stored_workflows(cli, write, made, name) -> None:
     assert workflow in missing.stderr
 
 
+def test_a_saved_workflow_is_stored_and_not_run(cli, write, made, name) -> None:
+    saved = cli.json("workflows", "save", write(name))
+    assert saved["version"] == 1
+    assert cli.json("workflows", "save", write(name)) == saved
+    changed = write(name, made("More", "DATA_TRANSFORMATION", {"operation": "limit", "count": 1}))
+    assert cli.json("workflows", "save", changed) == saved | {"version": 2}
+    assert cli.json("executions", "list", "--workflow", saved["workflow_id"])["executions"] == []
+    assert cli("workflows", "save", write(name)).stdout == f"Saved workflow {saved['workflow_id']}, version 3\n"
+
+
 def test_a_shown_workflow_can_be_run(cli, write, name, tmp_path) -> None:
     workflow = cli.json("run", write(name))["workflow_id"]
     shown = tmp_path / "shown.json"
