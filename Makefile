@@ -47,7 +47,7 @@ test: env ## run the tests, on real servers that they start themselves
 
 test-system: env ## install what the rest of the tests needs (by apt, as root), and run them
 	$(SUDO) apt-get update -qq
-	$(SUDO) apt-get install -qq --yes --no-install-recommends bubblewrap chromium dovecot-imapd redis-server
+	$(SUDO) apt-get install -qq --yes --no-install-recommends bubblewrap chromium dovecot-imapd prometheus redis-server
 	cd services/web && npm ci
 	$(BIN)/pytest -m system
 
