@@ -36,6 +36,9 @@ CONNECTING = frozenset({"open_connection", "create_connection", "open_unix_conne
 ALLOWED = {
     "services/doctor/machine.py": {"fsspec", "open_connection"},  # to what the operator's settings name
     "nodes/mail/criteria.py": {"imap_tools"},  # builds search criteria, connects to nothing
+    "nodes/mail/following.py": {"imaplib", "imap_tools"},  # over the mailboxes that imap.py opens
+    "nodes/mail/reading.py": {"imap_tools"},  # reads messages, connects to nothing
+    "services/gateway/server.py": {"socket"},  # listens only
     "nodes/mail/imap.py": {"imaplib", "imap_tools", "socket", "create_connection"},  # to addresses of Egress.check
     "nodes/mail/smtp.py": {"aiosmtplib", "socket", "sock_connect"},  # over a socket of Egress.connect or .check
     "nodes/files/object_store.py": {"fsspec"},  # to the one place that the operator names
