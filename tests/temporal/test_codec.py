@@ -22,6 +22,7 @@ from temporal.client import DATA_CONVERTER, Runs, connect
 from temporal.codec import ENCODING, KEY_ID, SealedPayloadError, SealingCodec
 from temporal.converter import sealing
 from temporal.dev_server import DevServer
+from temporal.trigger import TriggerWorkflow
 from temporal.workflow import OrchestratorWorkflow
 from tests.graphs import flow, javascript, sets, trigger, workflow
 from tests.temporal.features import FEATURES
@@ -114,7 +115,9 @@ async def test_moved_or_altered_payloads_do_not_open(ring: Ring, namespace: str,
 async def test_histories_replay_with_the_codec_on() -> None:
     converter = sealing(SealingCodec(FIRST, "default"))
     replayer = Replayer(
-        workflows=[OrchestratorWorkflow], data_converter=converter, workflow_runner=UnsandboxedWorkflowRunner()
+        workflows=[OrchestratorWorkflow, TriggerWorkflow],
+        data_converter=converter,
+        workflow_runner=UnsandboxedWorkflowRunner(),
     )
     files = sorted(HISTORIES.rglob("*.json"))
     assert files
