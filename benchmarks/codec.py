@@ -40,7 +40,7 @@ async def _stack(keys: str) -> AsyncIterator[_Stack]:
     async with AsyncExitStack() as entered:
         data = entered.enter_context(tempfile.TemporaryDirectory(prefix="orchestrator-bench-"))
         command = (sys.executable, "-m", "benchmarks.stack", "--data", data, "--grpc-port", "0", "--no-ui")
-        said = await entered.enter_async_context(process(*command, ready="Ctrl-C"))
+        said, _ = await entered.enter_async_context(process(*command, ready="Ctrl-C"))
         addresses = dict(re.findall(r"^ +(API|Temporal) +(\S+)$", said, re.MULTILINE))
         channel = await entered.enter_async_context(grpc.aio.insecure_channel(addresses["API"]))
         (started,) = [child for child in psutil.Process().children() if data in child.cmdline()]

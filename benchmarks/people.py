@@ -154,7 +154,7 @@ async def main(runs: int) -> bool:
     """Starts the stack, measures, reports."""
     with tempfile.TemporaryDirectory(prefix="orchestrator-bench-") as data:
         stack = (sys.executable, "-m", "benchmarks.stack", "--data", data, "--grpc-port", "0", "--no-ui")
-        async with process(*stack, "--http-port", "0", ready="Ctrl-C") as said:
+        async with process(*stack, "--http-port", "0", ready="Ctrl-C") as (said, _):
             address = re.search(r"^ +API +(\S+)$", said, re.MULTILINE)
             assert address, said
             (own,) = [one for one in descendants(_self()) if "benchmarks.stack" in command(one)]

@@ -199,9 +199,8 @@ async def main() -> int:
             "0",
             "--no-ui",
         )
-        async with process(*stack, ready="Ctrl-C") as said:
+        async with process(*stack, ready="Ctrl-C") as (said, root):
             addresses = dict(re.findall(r"^ +(API|PostgreSQL) +(\S+)$", said, re.MULTILINE))
-            root = next(one.pid for one in psutil.Process().children() if "benchmarks.stack" in one.cmdline())
             rows, facts = await measure(addresses["API"], addresses["PostgreSQL"], wanted, root)
     show(rows, facts)
     write({"arguments": vars(wanted), "rows": [asdict(one) for one in rows], **facts})
