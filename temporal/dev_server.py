@@ -21,6 +21,9 @@ _DYNAMIC_CONFIG = (
     "history.transferProcessorMaxPollHostRPS=1000",
     # Workspaces take turns where tasks have to wait.
     "matching.enableFairness=true",
+    # Each partition of a queue has turns of its own, so that a task may wait seconds in one that is asked seldom.
+    "matching.numTaskqueueWritePartitions=1",
+    "matching.numTaskqueueReadPartitions=1",
 )
 # With synchronous=normal a power cut, though no killed process, may lose the last moments.
 _PRAGMAS = ("journal_mode=wal", "synchronous=normal")

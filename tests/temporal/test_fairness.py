@@ -1,6 +1,7 @@
 """One workspace's flood doesn't keep another's run waiting."""
 
 import asyncio
+import threading
 import time
 import uuid
 from collections.abc import Iterator
@@ -31,14 +32,19 @@ def calling(server: Server, path: str) -> dict[str, object]:
 async def overtaken(running: Engine, server: Server, alone: Share, flood: Share) -> tuple[int, float]:
     """How many runs of the flood had called when the single run did, and how long that took to end."""
 
+    all_started = threading.Event()
+
     def slow(received: Received) -> Reply:
+        all_started.wait()
         time.sleep(0.02)
         return Reply(body=b"{}")
 
+    # However slowly this machine starts runs, none of the flood is done before the single one has begun.
     server.replies["/flood"] = server.replies["/alone"] = slow
     floods = await asyncio.gather(*(running.start(calling(server, "flood"), share=flood) for _ in range(FLOOD)))
     begun = time.monotonic()
     single = await running.start(calling(server, "alone"), share=alone)
+    all_started.set()
     await single.result()
     took = time.monotonic() - begun
     place = [one.path for one in server.received].index("/alone")
