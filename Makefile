@@ -43,7 +43,7 @@ dev: env ## start everything and stay up until Ctrl-C
 	$(BIN)/orchestrator dev
 
 test: env ## run the tests, on real servers that they start themselves
-	$(BIN)/pytest -m "not system"
+	$(BIN)/pytest -m "not system" -n auto --dist loadfile --no-loadscope-reorder
 
 test-system: env ## install what the rest of the tests needs (by apt, as root), and run them
 	$(SUDO) apt-get update -qq

@@ -1,4 +1,4 @@
-"""The servers that tests run on: real ones, started once per test session on free ports.
+"""The servers that tests run on: real ones, started once per process on free ports.
 
 Fixtures import what they start, so that pure tests pay for none of it.
 """
@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 
 _TEMPLATE = "migrated_template"
 _numbers = itertools.count(1)
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """How many processes `-n auto` is: two for each core, as half of the time is waiting; each has its own servers."""
+    return min(2 * (os.cpu_count() or 1), 8)
 
 
 @pytest.fixture(scope="session")
