@@ -40,16 +40,17 @@ nodes AS (
     run.base + n.finished, run.base + greatest(n.started, n.waiting, n.finished)
   FROM run CROSS JOIN input n
   ON CONFLICT (execution_id, node, run_index) DO UPDATE SET
-    status = CASE WHEN {takes} THEN excluded.status ELSE old.status END,
-    attempt = CASE WHEN {takes} THEN excluded.attempt ELSE old.attempt END,
+    (status, attempt, inputs, outputs, error, logs) = (
+      SELECT CASE WHEN takes THEN excluded.status ELSE old.status END,
+        CASE WHEN takes THEN excluded.attempt ELSE old.attempt END,
+        CASE WHEN takes THEN coalesce(excluded.inputs, old.inputs) ELSE coalesce(old.inputs, excluded.inputs) END,
+        CASE WHEN takes THEN coalesce(excluded.outputs, old.outputs) ELSE old.outputs END,
+        CASE WHEN takes THEN excluded.error ELSE old.error END,
+        CASE WHEN takes THEN coalesce(excluded.logs, old.logs) ELSE coalesce(old.logs, excluded.logs) END
+      FROM (SELECT {takes} AS takes) AS new),
     started_at = coalesce(old.started_at, excluded.started_at),
     waiting_at = coalesce(old.waiting_at, excluded.waiting_at),
     finished_at = coalesce(excluded.finished_at, old.finished_at),
-    inputs = CASE WHEN {takes} THEN coalesce(excluded.inputs, old.inputs)
-                  ELSE coalesce(old.inputs, excluded.inputs) END,
-    outputs = CASE WHEN {takes} THEN coalesce(excluded.outputs, old.outputs) ELSE old.outputs END,
-    error = CASE WHEN {takes} THEN excluded.error ELSE old.error END,
-    logs = CASE WHEN {takes} THEN coalesce(excluded.logs, old.logs) ELSE coalesce(old.logs, excluded.logs) END,
     reused = old.reused OR excluded.reused,
     cached = old.cached OR excluded.cached,
     usage = coalesce(excluded.usage, old.usage),

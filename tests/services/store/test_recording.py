@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from psycopg._queries import MAX_CACHED_STATEMENT_LENGTH
 
 from orchestrator.errors import RunError
 from orchestrator.items import ONE_EMPTY_ITEM, Items, Part
@@ -239,6 +240,11 @@ async def test_sequences_grow_without_a_gap_in_what_watchers_have_seen(store: St
     assert seen == sorted(set(seen))
     assert seen == [sequence for sequence, _, _ in await kinds(store, run)]
     assert len(seen) == 1 + 6 * 25 * 2
+
+
+@pytest.mark.parametrize("parts", list(itertools.product([False, True], repeat=4)))
+def test_statements_are_short_enough_for_psycopg_to_keep_them_as_read(parts: tuple[bool, bool, bool, bool]) -> None:
+    assert len(recording._statement(*parts)) <= MAX_CACHED_STATEMENT_LENGTH
 
 
 async def test_recording_five_nodes_takes_one_short_statement(store: Store) -> None:
