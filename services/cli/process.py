@@ -15,14 +15,18 @@ _ALLOCATIONS = 20_000
 def current_settings(service: str, *, for_people: bool = False) -> Settings:
     """The settings of the environment, with logging as they say; a Failure names every bad variable.
 
-    `for_people`: where LOG_FORMAT isn't set, the log is written to be read.
+    `for_people`: where LOG_FORMAT isn't set, the log is written to be read; where LOG_LEVEL isn't, it tells of trouble.
     """
     try:
         settings = load_settings()
     except SettingsError as error:
         raise Failure(str(error), "BAD_SETTINGS") from None
-    written = "console" if for_people and "log_format" not in settings.model_fields_set else settings.log_format
-    logging.configure(settings.log_level, written, service)
+    unset = {"log_format", "log_level"} - settings.model_fields_set if for_people else set()
+    logging.configure(
+        "WARNING" if "log_level" in unset else settings.log_level,
+        "console" if "log_format" in unset else settings.log_format,
+        service,
+    )
     try:
         tracing.start(service)
     except TracingError as error:

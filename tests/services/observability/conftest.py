@@ -141,6 +141,7 @@ def observed(make_data_folder: Callable[[], Path], tmp_path_factory: pytest.Temp
     port, http = free_port(), free_port()
     environment = {
         "LOG_FORMAT": "json",
+        "LOG_LEVEL": "INFO",
         "ORCHESTRATOR_METRICS_PORT": str(port),
         "ORCHESTRATOR_EGRESS_ALLOW": "127.0.0.0/8",
         "ORCHESTRATOR_TRACE_HOSTS": "localhost",
