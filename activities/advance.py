@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from activities.calling import Calls, scope_of
+from activities.calling import Calls
 from activities.data import Data
 from activities.early_records import EarlyRecords
 from activities.invoke import Call, joined
@@ -130,7 +130,7 @@ class Advance:
         reads = {read: await self.data.load_ports(ports) for read, ports in interpreter.reads(task).items()}
         trigger = await self.data.load(start.input) if self.calls.uses_trigger(task.node) else []
         run_index, now = interpreter.run_index(task), self.request.now
-        scope = scope_of(definition, start.execution_id, start.mode, inputs, reads, trigger, run_index, now)
+        scope = self.calls.scope(start.execution_id, start.mode, inputs, reads, trigger, run_index, now)
         return self.calls.make(name, inputs, scope, run_index, now, start.execution_id)
 
     async def _run(self, call: Call, task: Task) -> Output | Command:

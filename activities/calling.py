@@ -31,6 +31,40 @@ class Calls:
     catalogue: Catalogue
     resources: Resources
     found: FoundNodes = field(default_factory=dict, repr=False)
+    _execution: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def scope(
+        self,
+        execution_id: str,
+        mode: str,
+        inputs: Sequence[list[Item]],
+        reads: Mapping[str, Mapping[str, list[Item]]],
+        trigger: list[Item],
+        run_index: int,
+        now: datetime,
+    ) -> Scope:
+        """What a node's expressions may see."""
+        workflow = self.definition.workflow
+        zone = ZoneInfo(workflow.settings.timezone or "UTC")
+        return Scope(
+            items=inputs[0] if inputs else [],
+            nodes=reads,
+            trigger=trigger,
+            now=now.astimezone(zone),
+            run_index=run_index,
+            execution=self._execution_facts(execution_id, mode),
+            workflow={"id": self.definition.workflow_id, "name": workflow.name, "version": self.definition.version},
+            vars=workflow.settings.variables,
+        )
+
+    def _execution_facts(self, execution_id: str, mode: str) -> Mapping[str, str]:
+        # The calls of an activity are of one execution: its address is signed once.
+        if self._execution.get("id") != execution_id:
+            facts = {"id": execution_id, "mode": mode}
+            if self.resources.resume_url is not None:
+                facts["resumeUrl"] = self.resources.resume_url(execution_id)
+            self._execution = facts
+        return self._execution
 
     def make(
         self, name: str, inputs: Sequence[list[Item]], scope: Scope, run_index: int, now: datetime, execution_id: str
@@ -38,9 +72,6 @@ class Calls:
         """A call of a node's executor; LookupError if this worker has none."""
         position = self.definition.plan.positions[name]
         executor, reading = self._find(position)
-        resume_url = self.resources.resume_url
-        if resume_url is not None and "resumeUrl" not in scope.execution:
-            scope = replace(scope, execution={**scope.execution, "resumeUrl": resume_url(execution_id)})
         return Call(
             execution_id,
             self.definition.workflow_id,
@@ -111,31 +142,6 @@ class Calls:
         except NodeError as error:
             raise PermanentError(f"{call.node.name!r}: {error.message}", code=error.code, hint=error.hint) from None
         return Provider(call.executor, call.context(index, resolved, parameters, equipment))
-
-
-def scope_of(
-    definition: Definition,
-    execution_id: str,
-    mode: str,
-    inputs: Sequence[list[Item]],
-    reads: Mapping[str, Mapping[str, list[Item]]],
-    trigger: list[Item],
-    run_index: int,
-    now: datetime,
-) -> Scope:
-    """What the node's expressions may see."""
-    workflow = definition.workflow
-    zone = ZoneInfo(workflow.settings.timezone or "UTC")
-    return Scope(
-        items=inputs[0] if inputs else [],
-        nodes=reads,
-        trigger=trigger,
-        now=now.astimezone(zone),
-        run_index=run_index,
-        execution={"id": execution_id, "mode": mode},
-        workflow={"id": definition.workflow_id, "name": workflow.name, "version": definition.version},
-        vars=workflow.settings.variables,
-    )
 
 
 def _asks_model(parameters: Mapping[str, Any]) -> bool:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import TracebackType
 from typing import Any, Protocol
 
 from temporalio.exceptions import ApplicationError
@@ -27,6 +28,9 @@ from orchestrator.errors import RunError
 from orchestrator.interpreter import error_json
 from orchestrator.model import Node
 from orchestrator.plan import ERROR_PORT, NodePlan
+
+# What says by itself what it is.
+_NAMED = (NodeError, PostponedError, StoreUnavailableError, ApplicationError)
 
 
 class Equipping(Protocol):
@@ -99,7 +103,8 @@ class Call:
             raise parameters
         equipment = await self.equipping.of(self, index) if self.equipping else {}
         context = self.context(index, parameters, self.executor.parse(parameters), equipment)
-        async with crashes_named(self), asyncio.timeout(self.plan.timeout or None):
+        limit = asyncio.timeout(self.plan.timeout) if self.plan.timeout else nullcontext()
+        async with crashes_named(self), limit:
             returned = await self.executor.run(context)
         produced = self._sorted(returned)
         if self.secrets and isinstance(produced, Output):
@@ -173,19 +178,25 @@ class Call:
         return Output({port: items_of(returned)} if port else {})
 
 
-@asynccontextmanager
-async def crashes_named(call: Call) -> AsyncIterator[None]:
-    """Whatever an executor raises leaves this block as a NodeError."""
-    try:
-        yield
-    except (NodeError, PostponedError, StoreUnavailableError, ApplicationError):
-        raise
-    except TimeoutError:
-        message = f"the node didn't finish within its timeout of {call.node.timeout}"
-        raise RetryableError(message, code="TIMEOUT", hint="raise `timeout`, or give it less to do") from None
-    except Exception as error:
-        message = call.redaction.text(f"{type(error).__name__}: {error}")[:2000]
+class _CrashesNamed(AbstractAsyncContextManager[None]):
+    def __init__(self, call: Call) -> None:
+        self._call = call
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if not isinstance(error, Exception) or isinstance(error, _NAMED):
+            return
+        if isinstance(error, TimeoutError):
+            message = f"the node didn't finish within its timeout of {self._call.node.timeout}"
+            raise RetryableError(message, code="TIMEOUT", hint="raise `timeout`, or give it less to do") from None
+        message = self._call.redaction.text(f"{type(error).__name__}: {error}")[:2000]
         raise PermanentError(message, code="EXECUTOR_CRASHED", hint="this is a bug in the executor") from error
+
+
+def crashes_named(call: Call) -> AbstractAsyncContextManager[None]:
+    """Whatever an executor raises leaves this block as a NodeError."""
+    return _CrashesNamed(call)
 
 
 def items_of(returned: Any) -> list[Item]:

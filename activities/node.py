@@ -7,7 +7,7 @@ from typing import Any
 
 from temporalio.exceptions import ApplicationError
 
-from activities.calling import Calls, scope_of
+from activities.calling import Calls
 from activities.data import Data
 from activities.early_records import EarlyRecords
 from activities.heartbeat import heartbeats
@@ -155,8 +155,8 @@ class NodeRun:
         inputs = [await self.data.load(items) for items in task.inputs]
         reads = {name: await self.data.load_ports(ports) for name, ports in task.reads.items()}
         trigger = await self.data.load(task.trigger)
-        definition, run_index = self.calls.definition, task.run_index
-        scope = scope_of(definition, task.execution_id, task.mode, inputs, reads, trigger, run_index, task.now)
+        run_index = task.run_index
+        scope = self.calls.scope(task.execution_id, task.mode, inputs, reads, trigger, run_index, task.now)
         return self.calls.make(task.node, inputs, scope, run_index, task.now, task.execution_id)
 
     def _announce(self) -> None:

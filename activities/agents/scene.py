@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from activities.agents.transcript import Transcript
-from activities.calling import Calls, scope_of
+from activities.calling import Calls
 from activities.data import Data
 from activities.invoke import Call
 from activities.ports import Executions, People, Transcripts
@@ -47,13 +47,13 @@ class Scene:
 
     async def call(self, node: str) -> Call:
         """A call of a node with the agent's scope; what another agent asks takes the place of the items."""
-        task, definition = self.task, self.calls.definition
+        task = self.task
         inputs = [await self.data.load(items) for items in task.inputs]
         if task.prompt is not None:
             inputs = [await self.data.load(task.prompt)]
         reads = {name: await self.data.load_ports(ports) for name, ports in task.reads.items()}
         trigger = await self.data.load(task.trigger)
-        scope = scope_of(definition, task.execution_id, task.mode, inputs, reads, trigger, task.run_index, task.now)
+        scope = self.calls.scope(task.execution_id, task.mode, inputs, reads, trigger, task.run_index, task.now)
         return self.calls.make(node, inputs, scope, task.run_index, task.now, task.execution_id)
 
     async def speaker(self, call: Call) -> tuple[Agent[Any], NodeExecutionContext[Any]]:

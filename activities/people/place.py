@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from activities.calling import Calls, scope_of
+from activities.calling import Calls
 from activities.invoke import Call
 from activities.ports import Asked, People, Question
 from nodes.base import FreeParameters, Item, NodeExecutionContext
@@ -27,8 +27,7 @@ class Place:
 
     def call(self, node: str, run_index: int, items: Sequence[Item] = ()) -> Call:
         """A call of the node, of which no parameters are resolved."""
-        definition = self.calls.definition
-        scope = scope_of(definition, self.execution_id, self.mode, [list(items)], {}, [], run_index, self.now)
+        scope = self.calls.scope(self.execution_id, self.mode, [list(items)], {}, [], run_index, self.now)
         return self.calls.make(node, [list(items)], scope, run_index, self.now, self.execution_id)
 
     def links(self, task_id: str) -> Links:
