@@ -1,6 +1,7 @@
 """Starts runs for events of a Google calendar: when they begin and end, and when they are changed."""
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -10,7 +11,7 @@ from nodes.base import Item, NodeExecutionContext, Parameters
 from nodes.credentials.credential import CredentialSlot
 from nodes.external_action.google.access import GOOGLE_OAUTH2
 from nodes.external_action.google.calendar import CalendarApi
-from nodes.external_action.google.changes import Occurrence, Seen, changes, everything, occurrences
+from nodes.external_action.google.changes import Seen, changes, everything, occurrences
 from nodes.files.files import Files
 from nodes.parameters import STRUCTURAL, Duration, misuse
 from nodes.trigger.polling import Event, Mark, PollingTrigger, State
@@ -71,11 +72,13 @@ class Calendar(PollingTrigger[CalendarParameters]):
         return parameters.poll_interval
 
     async def begin(self, context: NodeExecutionContext[CalendarParameters]) -> State:
-        """From now on events start and end; what is in the calendar is no change."""
-        seen = Seen()
-        if set(context.parameters.on) & set(_CHANGES):
-            seen = await everything(await _api(context), context.parameters.calendar_id)
-        return _state(context.now, {}, seen)
+        """From now on events start and end; what counts already, and what is in the calendar, is none."""
+        given, seen, counted = context.parameters, Seen(), list[_Moment]()
+        if set(given.on) & set(_CHANGES):
+            seen = await everything(await _api(context), given.calendar_id)
+        if set(given.on) & set(_TIMED) and given.lead_time:
+            counted = await _moments(given, await _api(context), context.now, context.now)
+        return _state(context.now, {one.key: one.at.isoformat() for one in counted}, seen)
 
     async def poll(
         self, context: NodeExecutionContext[CalendarParameters], state: State
@@ -91,27 +94,42 @@ class Calendar(PollingTrigger[CalendarParameters]):
         begin, fired, due = datetime.fromisoformat(state["until"]), dict(state["fired"]), None
         if set(given.on) & set(_TIMED):
             lead, ahead = timedelta(seconds=given.lead_time), timedelta(seconds=given.poll_interval)
-            listed = await occurrences(api, given.calendar_id, begin, context.now + lead + ahead + _SECOND)
-            for at, kind, event in sorted(_moments(listed, given.on, begin), key=lambda moment: moment[:2]):
-                key = f"{event.get('id')}:{kind}:{at.isoformat()}"
-                if at - lead > context.now + ahead:
-                    continue
-                if at - lead > context.now:
-                    due = min(due or at - lead, at - lead)
-                elif key not in fired:
-                    yield Event(key, _item(event, kind, at))
-                    fired[key] = at.isoformat()
+            for one in await _moments(given, api, begin, context.now + ahead):
+                if one.at - lead > context.now:
+                    due = min(due or one.at - lead, one.at - lead)
+                elif one.key not in fired:
+                    yield Event(one.key, _item(one.event, one.kind, one.at))
+                    fired[one.key] = one.at.isoformat()
         ahead_of_us = {key: at for key, at in fired.items() if datetime.fromisoformat(at) > context.now}
         yield Mark(_state(max(begin, context.now), ahead_of_us, seen), due)
 
 
-def _moments(
-    listed: list[Occurrence], kinds: list[Kind], begin: datetime
-) -> Iterator[tuple[datetime, Kind, Mapping[str, Any]]]:
-    for occurrence in listed:
-        for kind, at in (("starts", occurrence.start), ("ends", occurrence.end)):
-            if kind in kinds and at > begin:
-                yield at, kind, occurrence.event
+@dataclass(frozen=True)
+class _Moment:
+    """When an event starts or ends."""
+
+    at: datetime
+    kind: Kind
+    event: Mapping[str, Any]
+
+    @property
+    def key(self) -> str:
+        """The name of this moment for good."""
+        return f"{self.event.get('id')}:{self.kind}:{self.at.isoformat()}"
+
+
+async def _moments(given: CalendarParameters, api: CalendarApi, begin: datetime, until: datetime) -> list[_Moment]:
+    """Those after `begin` that count by `until`, the first first."""
+    last = until + timedelta(seconds=given.lead_time)
+    listed = await occurrences(api, given.calendar_id, begin, last + _SECOND)
+    times: tuple[tuple[Kind, str], ...] = (("starts", "start"), ("ends", "end"))
+    moments = [
+        _Moment(getattr(occurrence, name), kind, occurrence.event)
+        for occurrence in listed
+        for kind, name in times
+        if kind in given.on
+    ]
+    return sorted((one for one in moments if begin < one.at <= last), key=lambda one: (one.at, one.kind))
 
 
 def _item(event: Mapping[str, Any], kind: Kind, at: datetime | None) -> Any:

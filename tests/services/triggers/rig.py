@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,7 @@ class Run:
     status: str
     trigger: str
     version: int
+    started: datetime
     item: dict[str, Any]
 
 
@@ -120,12 +122,12 @@ class Rig:
     async def runs(self, workflow_id: str) -> list[Run]:
         """The runs, the oldest first."""
         query = (
-            "SELECT id, mode, status, trigger, version, start FROM workflow_executions"
+            "SELECT id, mode, status, trigger, version, started_at, start FROM workflow_executions"
             " WHERE workflow_id = %s ORDER BY started_at"
         )
         async with self.parts.database.driver() as connection:
             rows = await (await connection.execute(query, (workflow_id,))).fetchall()
-        return [Run(*row[:5], _first(json.loads(row[5]))) for row in rows]
+        return [Run(*row[:6], _first(json.loads(row[6]))) for row in rows]
 
     async def binding(self, binding_id: str) -> BindingRow:
         """The binding's row."""

@@ -1,7 +1,11 @@
 """CALENDAR against a calendar that speaks as Google's description says: each event once, moved ones followed."""
 
-from collections.abc import Callable, Iterator
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,13 +13,21 @@ import pytest
 from activities.ports import Definition
 from activities.triggers.polling import Poller
 from activities.triggers.ports import Binding, MakeItems, PollState
+from nodes.credentials.oauth2 import Tokens
 from nodes.external_action.google.access import GOOGLE_OAUTH2
 from nodes.factory import load
 from nodes.http.egress import Egress
 from orchestrator.compiler import compile_plan
 from orchestrator.definition import read
-from tests.graphs import trigger, workflow
+from services.store import integrations_tokens
+from services.store.tables import IntegrationRow
+from temporal.client import connect
+from temporal.dev_server import DevServer
+from tests.faults.harness.proxy import Proxy, Wire
+from tests.graphs import sets, trigger, workflow
 from tests.nodes.tool.parts import MemoryFiles, credential, open_egress, parts
+from tests.services.triggers.rig import Rig, Run, until
+from tests.services.triggers.rig import rig as running_rig
 from tests.vendors.mock import Received, Reply, VendorMock
 
 NOON = datetime(2026, 11, 26, 12, tzinfo=UTC)
@@ -214,7 +226,14 @@ async def test_a_cancelled_event_does_not_start(calendar: Calendar, watch: Make)
 
 async def test_lead_time(calendar: Calendar, watch: Make) -> None:
     watching = watch(lead_time="10m")
+    calendar.put("counted before", _later(NOON, 9))
+    calendar.put("counts now", _later(NOON, 10))
+    calendar.put("counts later", _later(NOON, 11))
     await watching.begin()
+    assert await watching.at(NOON) == ([], _later(NOON, 1))
+    assert await watching.at(_later(NOON, 1)) == ([("counts later", "starts")], None)
+    calendar.put("counted before", _later(NOON, 8))
+    assert await watching.at(_later(NOON, 2)) == ([("counted before", "starts")], None)
     calendar.put("e", _later(NOON, 30))
     calendar.put("at once", _later(NOON, 21))
     assert await watching.at(_later(NOON, 19)) == ([("at once", "starts")], _later(NOON, 20))
@@ -312,3 +331,137 @@ async def test_only_what_was_asked_for(calendar: Calendar, watch: Make) -> None:
     assert (await watching.at(NOON))[0] == []
     calendar.cancel("a")
     assert (await watching.at(NOON))[0] == [("a", "cancelled")]
+
+
+HOUR = timedelta(hours=1)
+
+
+def soon(seconds: float) -> datetime:
+    """When an event starts that a trigger with an hour's lead starts a run for in so many seconds."""
+    return datetime.now(UTC) + HOUR + timedelta(seconds=seconds)
+
+
+@dataclass
+class Watched:
+    """A calendar that a workflow on real servers watches, over a wire to Temporal that can be cut."""
+
+    calendar: Calendar
+    rig: Rig
+    wire: Proxy
+
+    async def definition(self, **parameters: Any) -> Json:
+        """The workflow."""
+        credential_id = await self.rig.credential("google_oauth2", {"client_id": "i", "client_secret": "s"})
+        async with self.rig.parts.database.transaction() as session:
+            owner, keys = await session.get_one(IntegrationRow, credential_id), self.rig.parts.integrations.keys
+            assert keys
+            await integrations_tokens.save(session, owner, Tokens(TOKEN, "", None, ()), keys)
+        given = {"base_url": self.calendar.url, "poll_interval": "1s", "lead_time": "1h", **parameters}
+        watching = trigger("Calendar", "CALENDAR", parameters=given, credentials={"auth": credential_id})
+        return workflow("events", [watching, sets("Seen", seen=True)], "Calendar -> Seen")
+
+    async def polled(self) -> None:
+        """Returns once a poll has seen what there is now."""
+        before = len(self.calendar.received)
+
+        async def seen() -> bool:
+            return len(self.calendar.received) >= before + 4
+
+        await until(seen)
+
+    async def all_ran(self, workflow_id: str, expected: list[tuple[str, str]]) -> list[Run]:
+        """The runs, once each event has the one that it should."""
+
+        async def enough() -> list[Run]:
+            runs = await self.rig.runs(workflow_id)
+            done = len(runs) >= len(expected) and all(run.status == "COMPLETED" for run in runs)
+            return runs if done else []
+
+        runs: list[Run] = await until(enough)
+        assert Counter((run.item["json"]["id"], run.item["json"]["on"]) for run in runs) == Counter(expected)
+        return runs
+
+
+@pytest.fixture
+async def watched(
+    calendar: Calendar, postgres_url: str, temporal_server: DevServer, tmp_path: Path
+) -> AsyncIterator[Watched]:
+    host, _, port = temporal_server.address.rpartition(":")
+    wire = Proxy("temporal", (host, int(port)))
+    await wire.start()
+    client = await connect(target_host=f"127.0.0.1:{wire.port}", namespace=temporal_server.namespace)
+    async with running_rig(postgres_url, client, tmp_path) as rig:
+        yield Watched(calendar, rig, wire)
+    await wire.stop()
+
+
+async def test_each_event_has_one_run_whatever_restarts(watched: Watched) -> None:
+    rig, calendar = watched.rig, watched.calendar
+    calendar.put("begun", soon(-1))
+    workflow_id = await rig.create(await watched.definition())
+    binding = await rig.turn_on(workflow_id)
+    assert list(await rig.timers.describe([binding])) == [binding]
+    calendar.put("postponed", soon(10))
+    calendar.put("called off", soon(10))
+    calendar.put("brought forward", soon(3600))
+    calendar.put("first", soon(2))
+    await watched.all_ran(workflow_id, [("first", "starts")])
+
+    calendar.put("postponed", later := soon(13))
+    calendar.cancel("called off")
+    calendar.put("brought forward", soon(1))
+    await watched.polled()
+    await rig.stop_worker()
+    calendar.put("while no worker was there", soon(1))
+    await asyncio.sleep(2)
+    await rig.start_worker()
+    await watched.polled()
+    await watched.wire.set(Wire.CUT)
+    calendar.put("while Temporal was away", soon(1))
+    await asyncio.sleep(2)
+    await watched.wire.set(Wire.GOOD)
+    ids = ["first", "brought forward", "while no worker was there", "while Temporal was away", "postponed"]
+    runs = await watched.all_ran(workflow_id, [(id_, "starts") for id_ in ids])
+    times = {run.item["json"]["id"]: datetime.fromisoformat(run.item["json"]["at"]) for run in runs}
+    assert times["postponed"] == later
+    assert all(run.started >= times[run.item["json"]["id"]] - HOUR for run in runs)
+    assert {(run.mode, run.trigger) for run in runs} == {("TRIGGER", "Calendar")}
+
+    calendar.put("after the end", soon(2))
+    await watched.polled()
+    await rig.turn_off(workflow_id)
+    assert await rig.timers.describe([binding]) == {}
+    asked = len(calendar.received)
+    await asyncio.sleep(4)
+    assert len(calendar.received) <= asked + 1, "what was under way ends; nothing is asked anew"
+    assert len(await rig.runs(workflow_id)) == len(ids)
+
+
+async def test_changes_over_restarts_and_versions(watched: Watched) -> None:
+    rig, calendar = watched.rig, watched.calendar
+    calendar.put("old", NOON)
+    definition = await watched.definition(on=["created", "updated", "cancelled"])
+    workflow_id = await rig.create(definition)
+    await rig.turn_on(workflow_id)
+    calendar.put("a", NOON)
+    calendar.put("old", NOON + HOUR)
+    expected = [("a", "created"), ("old", "updated")]
+    await watched.all_ran(workflow_id, expected)
+    await rig.stop_worker()
+    calendar.put("b", NOON)
+    calendar.cancel("a")
+    await rig.update(workflow_id, definition)
+    await rig.turn_on(workflow_id)
+    # What changed meanwhile has to be found without the token.
+    calendar.oldest = len(calendar.changed)
+    await rig.start_worker()
+    expected += [("b", "created"), ("a", "cancelled")]
+    runs = await watched.all_ran(workflow_id, expected)
+    assert [run.version for run in runs] == [1, 1, 2, 2]
+
+    await rig.turn_off(workflow_id)
+    calendar.put("c", NOON)
+    await rig.turn_on(workflow_id)
+    # What changed while it was off is none of its events.
+    calendar.put("d", NOON)
+    await watched.all_ran(workflow_id, [*expected, ("d", "created")])
