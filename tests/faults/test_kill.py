@@ -6,30 +6,22 @@ Orders ─ Split ─ Loop ┬ body ─ Charge (POST) ─ back
 
 import asyncio
 import json
-import os
-import signal
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import grpc.aio
 import pytest
 from google.protobuf.json_format import ParseDict
 from workflow_engine.v1 import execution_pb2, workflow_pb2, workflow_service_pb2, workflow_service_pb2_grpc
 
-from services.cli.signing import signing
-from temporal.dev_server import DevServer, free_port
+from tests.faults.processes import PATIENCE, Processes
 from tests.graphs import flow, node, transforms, trigger, workflow
 
-ORCHESTRATOR = str(Path(sys.executable).with_name("orchestrator"))
 ORDERS = 12
-PATIENCE = 120
 
 
 class Shop:
@@ -67,87 +59,11 @@ class Shop:
         return f"http://127.0.0.1:{self.server.server_port}/charge"
 
 
-class Processes:
-    """An API server, a worker and Temporal, each a process of its own that can be killed and started again."""
-
-    def __init__(self, folder: Path, database_url: str) -> None:
-        self.grpc_port = free_port("127.0.0.1")
-        self.temporal_port = free_port("127.0.0.1")
-        self._folder = folder
-        self._environment = {
-            **os.environ,
-            "DATABASE_URL": database_url,
-            "TEMPORAL_ADDRESS": f"127.0.0.1:{self.temporal_port}",
-            "GRPC_HOST": "127.0.0.1",
-            "ORCHESTRATOR_EGRESS_ALLOW": "127.0.0.0/8",
-            "GRPC_PORT": str(self.grpc_port),
-            "HTTP_PORT": "0",
-            "SECRET_KEY": "k1:" + "A" * 43 + "=",
-        }
-        self.signing: list[grpc.aio.ClientInterceptor] = []
-        self.temporal = self._new_temporal()
-        self.roles: dict[str, subprocess.Popen[bytes]] = {}
-
-    async def start(self) -> None:
-        """Starts all three, and has the calls that carry `signing` made by an owner's key."""
-        made = await asyncio.to_thread(
-            subprocess.run,
-            [ORCHESTRATOR, "users", "create", "owner@example.org", "--owner", "--api-key", "--json"],
-            env=self._environment,
-            input="correct horse battery\n",
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        self.signing = signing([("authorization", f"Bearer {json.loads(made.stdout)['api_key']}")])
-        await self.temporal.start()
-        self.start_role("serve")
-        self.start_role("worker")
-
-    def start_role(self, role: str) -> None:
-        """Starts the API server or the worker."""
-        log = (self._folder / f"{role}.log").open("ab")
-        self.roles[role] = subprocess.Popen([ORCHESTRATOR, role], env=self._environment, stdout=log, stderr=log)
-
-    async def kill(self, victim: str) -> None:
-        """`kill -9`, then a new process in its place."""
-        if victim == "temporal":
-            os.killpg(self.temporal.pid, signal.SIGKILL)
-            await self.temporal.died()
-            self.temporal = self._new_temporal()
-            await self.temporal.start()
-            return
-        self.roles[victim].kill()
-        self.roles[victim].wait()
-        self.start_role(victim)
-
-    async def stop(self) -> None:
-        """Stops all three."""
-        for process in self.roles.values():
-            process.terminate()
-        for process in self.roles.values():
-            process.wait(timeout=60)
-        await self.temporal.stop()
-
-    def _new_temporal(self) -> DevServer:
-        return DevServer(
-            database=self._folder / "temporal.db", log=self._folder / "temporal.log", port=self.temporal_port
-        )
-
-
 @pytest.fixture
 def shop() -> Iterator[Shop]:
     opened = Shop()
     yield opened
     opened.server.shutdown()
-
-
-@pytest.fixture
-async def processes(tmp_path: Path, postgres_url: str) -> AsyncIterator[Processes]:
-    started = Processes(tmp_path, postgres_url)
-    await started.start()
-    yield started
-    await started.stop()
 
 
 def _definition(url: str) -> workflow_pb2.Workflow:

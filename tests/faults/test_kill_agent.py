@@ -11,10 +11,10 @@ from google.protobuf.json_format import ParseDict
 from workflow_engine.v1 import execution_pb2, workflow_pb2, workflow_service_pb2, workflow_service_pb2_grpc
 
 from tests.agents.scripted import Reply, Request, ScriptedModel
-from tests.faults.test_kill import PATIENCE, Processes, _until, _watch_to_the_end, processes
+from tests.faults.processes import PATIENCE, Processes
+from tests.faults.test_kill import _until, _watch_to_the_end
 from tests.graphs import node, trigger, workflow
 
-__all__ = ["processes"]
 TURNS = 5
 
 

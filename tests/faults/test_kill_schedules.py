@@ -2,9 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import grpc.aio
 import psycopg
@@ -13,16 +11,8 @@ from google.protobuf.json_format import ParseDict
 from workflow_engine.v1 import activation_pb2, workflow_pb2, workflow_service_pb2, workflow_service_pb2_grpc
 
 from services.store.engine import connection_string
-from tests.faults.test_kill import PATIENCE, Processes
+from tests.faults.processes import PATIENCE, Processes
 from tests.graphs import flow, trigger, workflow
-
-
-@pytest.fixture
-async def processes(tmp_path: Path, postgres_url: str) -> AsyncIterator[Processes]:
-    started = Processes(tmp_path, postgres_url)
-    await started.start()
-    yield started
-    await started.stop()
 
 
 def _runs(url: str) -> list[tuple[datetime, str]]:

@@ -20,6 +20,8 @@ from nodes.http.egress import Egress
 from orchestrator.compiler import compile_plan
 from orchestrator.definition import read
 from services.store import integrations_tokens
+from services.store.engine import Database
+from services.store.keyring import KeyRing
 from services.store.tables import IntegrationRow
 from temporal.client import connect
 from temporal.dev_server import DevServer
@@ -341,6 +343,22 @@ def soon(seconds: float) -> datetime:
     return datetime.now(UTC) + HOUR + timedelta(seconds=seconds)
 
 
+async def authorised_on(rig: Any, database: Database, keys: KeyRing) -> str:
+    """The id of a credential that Google has given a token for."""
+    credential_id: str = await rig.credential("google_oauth2", {"client_id": "i", "client_secret": "s"})
+    async with database.transaction() as session:
+        owner = await session.get_one(IntegrationRow, credential_id)
+        await integrations_tokens.save(session, owner, Tokens(TOKEN, "", None, ()), keys)
+    return credential_id
+
+
+def watching(calendar: Calendar, credential_id: str, **parameters: Any) -> Json:
+    """A workflow that is started an hour before events."""
+    given = {"base_url": calendar.url, "poll_interval": "1s", "lead_time": "1h", **parameters}
+    watch = trigger("Calendar", "CALENDAR", parameters=given, credentials={"auth": credential_id})
+    return workflow("events", [watch, sets("Seen", seen=True)], "Calendar -> Seen")
+
+
 @dataclass
 class Watched:
     """A calendar that a workflow on real servers watches, over a wire to Temporal that can be cut."""
@@ -351,14 +369,10 @@ class Watched:
 
     async def definition(self, **parameters: Any) -> Json:
         """The workflow."""
-        credential_id = await self.rig.credential("google_oauth2", {"client_id": "i", "client_secret": "s"})
-        async with self.rig.parts.database.transaction() as session:
-            owner, keys = await session.get_one(IntegrationRow, credential_id), self.rig.parts.integrations.keys
-            assert keys
-            await integrations_tokens.save(session, owner, Tokens(TOKEN, "", None, ()), keys)
-        given = {"base_url": self.calendar.url, "poll_interval": "1s", "lead_time": "1h", **parameters}
-        watching = trigger("Calendar", "CALENDAR", parameters=given, credentials={"auth": credential_id})
-        return workflow("events", [watching, sets("Seen", seen=True)], "Calendar -> Seen")
+        parts = self.rig.parts
+        assert parts.integrations.keys
+        authorised = await authorised_on(self.rig, parts.database, parts.integrations.keys)
+        return watching(self.calendar, authorised, **parameters)
 
     async def polled(self) -> None:
         """Returns once a poll has seen what there is now."""
@@ -432,7 +446,7 @@ async def test_each_event_has_one_run_whatever_restarts(watched: Watched) -> Non
     await rig.turn_off(workflow_id)
     assert await rig.timers.describe([binding]) == {}
     asked = len(calendar.received)
-    await asyncio.sleep(4)
+    await asyncio.sleep(3)
     assert len(calendar.received) <= asked + 1, "what was under way ends; nothing is asked anew"
     assert len(await rig.runs(workflow_id)) == len(ids)
 
