@@ -4,13 +4,13 @@ from typing import Any, ClassVar
 
 from pydantic import Field, SecretStr
 
-from nodes.base import NodeExecutionContext, PermanentError
+from nodes.base import PermanentError
 from nodes.credentials.checking import requesting
 from nodes.credentials.credential import Credential, CredentialFields, CredentialSlot, CredentialType
 from nodes.http.egress import Egress
-from nodes.human.node import Delivery, HumanNode
+from nodes.human.messaging import Message, MessagingNode
 from nodes.human.parameters import HumanParameters
-from nodes.human.request import Links, Request, button, clipped
+from nodes.human.request import Request, button, clipped
 from nodes.human.vendor_api import VendorApi
 from orchestrator.task_form import TaskOption
 
@@ -59,46 +59,54 @@ class DiscordParameters(HumanParameters):
     )
 
 
-class Discord(HumanNode[DiscordParameters]):
+class Discord(MessagingNode[DiscordParameters, VendorApi]):
     """Asks in Discord. The message says what was decided once somebody has answered, there or elsewhere."""
 
     subtype = "DISCORD"
     model = DiscordParameters
     credentials: ClassVar = {"auth": CredentialSlot((DISCORD_BOT,))}
 
-    async def deliver(
-        self, context: NodeExecutionContext[DiscordParameters], request: Request, links: Links
-    ) -> Delivery:
-        """Posts the message."""
-        given = context.parameters
-        delivery: Delivery = {"base_url": given.base_url, "channel": given.channel, "messages": []}
-        api = await _api(context, given.base_url)
-        for place in await _places(api, given.channel, request):
-            delivery["messages"].append(await _post(api, place, request))
-        return delivery
+    def place(self, parameters: DiscordParameters) -> str:
+        """The channel."""
+        return parameters.channel
 
-    async def tell(
-        self, context: NodeExecutionContext[Any], request: Request, delivery: Delivery, links: Links
-    ) -> Delivery:
-        """Posts it again; older messages lose their buttons."""
-        api = await _api(context, delivery.get("base_url", ""))
-        posted = [await _post(api, place, request) for place in await _places(api, delivery["channel"], request)]
-        for message in delivery.get("messages", ()):
-            await _replace(api, message, request, "There is a newer message about this.")
-        return {**delivery, "messages": posted}
+    def api(self, http: Egress, credential: Credential, base_url: str) -> VendorApi:
+        """Discord's API."""
+        return VendorApi("Discord", http, credential, base_url or DEFAULT_URL, _bot(credential))
 
-    async def close(
-        self, context: NodeExecutionContext[Any], request: Request, delivery: Delivery, outcome: str
-    ) -> None:
-        """Replaces the buttons by the outcome."""
-        api = await _api(context, delivery.get("base_url", ""))
-        for message in delivery.get("messages", ()):
-            await _replace(api, message, request, outcome)
+    async def direct(self, api: VendorApi, request: Request) -> list[str]:
+        """A direct channel to each assignee."""
+        users = _users(request)
+        if not users:
+            raise PermanentError(
+                "nobody can be asked in Discord: there is no channel, and no assignee such as "
+                "discord:80351110224678912",
+                code="NOBODY_TO_ASK",
+                hint='set "channel", or name assignees by their Discord ids',
+            )
+        opened = [
+            await api.call("POST", "/users/@me/channels", {"recipient_id": user}, what=f"the person {user}")
+            for user in dict.fromkeys(users)
+        ]
+        return [str(channel.get("id", "")) for channel in opened]
 
+    async def post(self, api: VendorApi, place: str, request: Request) -> Message:
+        """Mentions whom it is for."""
+        users = _users(request)
+        body = {
+            "content": " ".join(f"<@{user}>" for user in users),
+            "allowed_mentions": {"parse": [], "users": users},
+            "embeds": [embed(request, " ".join(request.notes))],
+            "components": buttons(request.task_id, request.options),
+        }
+        found = await api.call("POST", f"/channels/{place}/messages", body, what=f"the channel {place}")
+        return {"channel": place, "id": str(found.get("id", ""))}
 
-def api_of(http: Egress, credential: Credential, base_url: str) -> VendorApi:
-    """The API with a credential."""
-    return VendorApi("Discord", http, credential, base_url or DEFAULT_URL, _bot(credential))
+    async def replace(self, api: VendorApi, message: Message, request: Request, outcome: str) -> None:
+        """Takes the buttons away."""
+        body = {"embeds": [embed(request, outcome)], "components": [], "allowed_mentions": {"parse": []}}
+        path = f"/channels/{message['channel']}/messages/{message['id']}"
+        await api.call("PATCH", path, body, what="the message")
 
 
 def embed(request: Request, note: str) -> dict[str, Any]:
@@ -124,42 +132,5 @@ def buttons(task_id: str, options: tuple[TaskOption, ...]) -> list[dict[str, Any
     return [{"type": 1, "components": made[start : start + _A_ROW]} for start in range(0, len(made), _A_ROW)]
 
 
-async def _api(context: NodeExecutionContext[Any], base_url: str) -> VendorApi:
-    credential = await context.credential()
-    assert credential is not None, "the slot is required"
-    return api_of(context.resources.http, credential, base_url)
-
-
-async def _places(api: VendorApi, channel: str, request: Request) -> list[str]:
-    if channel:
-        return [channel]
-    users = [user for user in request.of("discord") if user.isdecimal()]
-    if not users:
-        raise PermanentError(
-            "nobody can be asked in Discord: there is no channel, and no assignee such as discord:80351110224678912",
-            code="NOBODY_TO_ASK",
-            hint='set "channel", or name assignees by their Discord ids',
-        )
-    opened = [
-        await api.call("POST", "/users/@me/channels", {"recipient_id": user}, what=f"the person {user}")
-        for user in dict.fromkeys(users)
-    ]
-    return [str(channel.get("id", "")) for channel in opened]
-
-
-async def _post(api: VendorApi, channel: str, request: Request) -> dict[str, str]:
-    users = [user for user in request.of("discord") if user.isdecimal()]
-    body = {
-        "content": " ".join(f"<@{user}>" for user in users),
-        "allowed_mentions": {"parse": [], "users": users},
-        "embeds": [embed(request, " ".join(request.notes))],
-        "components": buttons(request.task_id, request.options),
-    }
-    found = await api.call("POST", f"/channels/{channel}/messages", body, what=f"the channel {channel}")
-    return {"channel": channel, "id": str(found.get("id", ""))}
-
-
-async def _replace(api: VendorApi, message: dict[str, str], request: Request, outcome: str) -> None:
-    body = {"embeds": [embed(request, outcome)], "components": [], "allowed_mentions": {"parse": []}}
-    path = f"/channels/{message['channel']}/messages/{message['id']}"
-    await api.call("PATCH", path, body, what="the message")
+def _users(request: Request) -> list[str]:
+    return [user for user in request.of("discord") if user.isdecimal()]

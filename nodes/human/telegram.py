@@ -4,12 +4,12 @@ from typing import Any, ClassVar
 
 from pydantic import Field, SecretStr
 
-from nodes.base import NodeExecutionContext, PermanentError
+from nodes.base import PermanentError
 from nodes.credentials.credential import Credential, CredentialFields, CredentialSlot, CredentialType
 from nodes.http.egress import Egress
-from nodes.human.node import Delivery, HumanNode
+from nodes.human.messaging import Message, MessagingNode
 from nodes.human.parameters import HumanParameters
-from nodes.human.request import Links, Request, button, clipped
+from nodes.human.request import Request, button, clipped
 from nodes.human.vendor_api import VendorApi
 from orchestrator.task_form import TaskOption
 
@@ -55,40 +55,47 @@ class TelegramParameters(HumanParameters):
     )
 
 
-class Telegram(HumanNode[TelegramParameters]):
+class Telegram(MessagingNode[TelegramParameters, VendorApi]):
     """Asks in Telegram. The message says what was decided once somebody has answered, there or elsewhere."""
 
     subtype = "TELEGRAM"
     model = TelegramParameters
     credentials: ClassVar = {"auth": CredentialSlot((TELEGRAM_BOT,))}
 
-    async def deliver(
-        self, context: NodeExecutionContext[TelegramParameters], request: Request, links: Links
-    ) -> Delivery:
-        """Sends the message."""
-        given = context.parameters
-        api = await _api(context, given.base_url)
-        places = _places(given.chat_id, request)
-        posted = [await _post(api, place, request) for place in places]
-        return {"base_url": given.base_url, "channel": given.chat_id, "messages": posted}
+    def place(self, parameters: TelegramParameters) -> str:
+        """The chat."""
+        return parameters.chat_id
 
-    async def tell(
-        self, context: NodeExecutionContext[Any], request: Request, delivery: Delivery, links: Links
-    ) -> Delivery:
-        """Sends it again; older messages lose their buttons."""
-        api = await _api(context, delivery.get("base_url", ""))
-        posted = [await _post(api, place, request) for place in _places(delivery["channel"], request)]
-        for message in delivery.get("messages", ()):
-            await _replace(api, message, request, "There is a newer message about this.")
-        return {**delivery, "messages": posted}
+    def api(self, http: Egress, credential: Credential, base_url: str) -> VendorApi:
+        """Telegram's API."""
+        return api_of(http, credential, base_url)
 
-    async def close(
-        self, context: NodeExecutionContext[Any], request: Request, delivery: Delivery, outcome: str
-    ) -> None:
-        """Replaces the buttons by the outcome."""
-        api = await _api(context, delivery.get("base_url", ""))
-        for message in delivery.get("messages", ()):
-            await _replace(api, message, request, outcome)
+    async def direct(self, api: VendorApi, request: Request) -> list[str]:
+        """The chat with each assignee."""
+        users = request.of("telegram")
+        if not users:
+            raise PermanentError(
+                "nobody can be asked in Telegram: there is no chat, and no assignee such as telegram:123456",
+                code="NOBODY_TO_ASK",
+                hint='set "chat_id", or name assignees by their Telegram ids',
+            )
+        return users
+
+    async def post(self, api: VendorApi, place: str, request: Request) -> Message:
+        """A message with a keyboard."""
+        body = {
+            "chat_id": place,
+            "text": _text(request, request.notes),
+            "reply_markup": keyboard(request.task_id, request.options),
+        }
+        found = await api.call("POST", "/sendMessage", body, what=f"the chat {place}")
+        message = found.get("result")
+        return {"channel": place, "id": message.get("message_id") if isinstance(message, dict) else None}
+
+    async def replace(self, api: VendorApi, message: Message, request: Request, outcome: str) -> None:
+        """Takes the keyboard away."""
+        body = {"chat_id": message["channel"], "message_id": message["id"], "text": _text(request, [outcome])}
+        await api.call("POST", "/editMessageText", body, what="the message")
 
 
 def api_of(http: Egress, credential: Credential, base_url: str) -> VendorApi:
@@ -105,41 +112,6 @@ def keyboard(task_id: str, options: tuple[TaskOption, ...]) -> dict[str, Any]:
         for position, option in enumerate(options)
     ]
     return {"inline_keyboard": [made[start : start + 2] for start in range(0, len(made), 2)]}
-
-
-async def _api(context: NodeExecutionContext[Any], base_url: str) -> VendorApi:
-    credential = await context.credential()
-    assert credential is not None, "the slot is required"
-    return api_of(context.resources.http, credential, base_url)
-
-
-def _places(chat: str, request: Request) -> list[str]:
-    if chat:
-        return [chat]
-    users = request.of("telegram")
-    if not users:
-        raise PermanentError(
-            "nobody can be asked in Telegram: there is no chat, and no assignee such as telegram:123456",
-            code="NOBODY_TO_ASK",
-            hint='set "chat_id", or name assignees by their Telegram ids',
-        )
-    return list(dict.fromkeys(users))
-
-
-async def _post(api: VendorApi, chat: str, request: Request) -> dict[str, Any]:
-    body = {
-        "chat_id": chat,
-        "text": _text(request, request.notes),
-        "reply_markup": keyboard(request.task_id, request.options),
-    }
-    found = await api.call("POST", "/sendMessage", body, what=f"the chat {chat}")
-    message = found.get("result")
-    return {"channel": chat, "id": message.get("message_id") if isinstance(message, dict) else None}
-
-
-async def _replace(api: VendorApi, message: dict[str, Any], request: Request, outcome: str) -> None:
-    body = {"chat_id": message["channel"], "message_id": message["id"], "text": _text(request, [outcome])}
-    await api.call("POST", "/editMessageText", body, what="the message")
 
 
 def _text(request: Request, notes: list[str]) -> str:
