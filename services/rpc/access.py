@@ -1,54 +1,43 @@
 """The interceptor that lets calls in: nobody reaches a handler before it was said who calls, and that they may."""
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc
-from grpc.aio import ServerInterceptor, ServicerContext
+from grpc.aio import ServicerContext
 
 from services.identity.authenticator import Authenticator
 from services.identity.cache import SECONDS
 from services.identity.caller import Caller, set_caller
 from services.identity.permissions import AUTH_SERVICE, TABLE, Access
 from services.identity.scope import check_user
+from services.rpc.wrapping import Stream, Unary, WrappingInterceptor
 
 
-class AccessInterceptor(ServerInterceptor):
+class AccessInterceptor(WrappingInterceptor):
     """Sets the Caller of each call, or refuses it; the error interceptor, outside of this one, answers."""
 
     def __init__(self, authenticator: Authenticator) -> None:
+        super().__init__()
         self._authenticator = authenticator
 
-    async def intercept_service(
-        self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
-        handler_call_details: grpc.HandlerCallDetails,
-    ) -> Any:
-        """Wraps the method's handler."""
-        handler = await continuation(handler_call_details)
-        method = str(handler_call_details.method)
-        if handler is None:
-            return handler
-        if handler.request_streaming:
-            # None of ours; the reflection service's is for anybody.
-            return handler if TABLE.get(method) is Access.PUBLIC else _refused(handler, method)
-        if handler.response_streaming:
-            return grpc.unary_stream_rpc_method_handler(
-                self._stream(handler.unary_stream, method), handler.request_deserializer, handler.response_serializer
-            )
-        return grpc.unary_unary_rpc_method_handler(
-            self._unary(handler.unary_unary, method), handler.request_deserializer, handler.response_serializer
-        )
+    def two_way(self, handler: Any, method: str) -> Any:
+        """The reflection service's are for anybody."""
+        return handler if TABLE.get(method) is Access.PUBLIC else _refused(handler, method)
 
-    def _unary(self, call: Callable[..., Awaitable[Any]], method: str) -> Callable[..., Awaitable[Any]]:
+    def unary(self, call: Unary, method: str) -> Unary:
+        """Lets a call in."""
+
         async def let_in(request: Any, context: "ServicerContext[Any, Any]") -> Any:
             set_caller(await self._caller(method, request, context))
             return await call(request, context)
 
         return let_in
 
-    def _stream(self, call: Callable[..., AsyncIterator[Any]], method: str) -> Callable[..., AsyncIterator[Any]]:
+    def stream(self, call: Stream, method: str) -> Stream:
+        """Lets a call in, for as long as it may stay."""
+
         async def let_in(request: Any, context: "ServicerContext[Any, Any]") -> AsyncIterator[Any]:
             set_caller(await self._caller(method, request, context))
             checked = time.monotonic()

@@ -2,7 +2,7 @@
 
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 import grpc
@@ -11,7 +11,7 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.message import DecodeError, Message
 from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status as RpcStatus
-from grpc.aio import ServerInterceptor, ServicerContext
+from grpc.aio import ServicerContext
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from temporalio.service import RPCError, RPCStatusCode
@@ -32,6 +32,7 @@ from services.errors import (
 )
 from services.rpc import deep_messages
 from services.rpc.definition_codec import problem_messages
+from services.rpc.wrapping import Stream, Unary, WrappingInterceptor
 from temporal.codec import SealedPayloadError
 
 DOMAIN = "workflow_engine"
@@ -87,37 +88,20 @@ def describe(error: Exception) -> tuple[grpc.StatusCode, str, str, Sequence[Prob
     return Code.INTERNAL, "INTERNAL", "", ()
 
 
-class ErrorInterceptor(ServerInterceptor):
+class ErrorInterceptor(WrappingInterceptor):
     """Answers every exception of a handler with a status of the table; logs what nobody foresaw."""
 
-    def __init__(self) -> None:
-        # Each method's handler, and what it was wrapped into.
-        self._wrapped: dict[str, tuple[Any, Any]] = {}
+    def unary(self, call: Unary, method: str) -> Unary:
+        """Answers what a call raises."""
+        return _guard_unary(call, method)
 
-    async def intercept_service(
-        self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
-        handler_call_details: grpc.HandlerCallDetails,
-    ) -> Any:
-        """Wraps the method's handler."""
-        handler = await continuation(handler_call_details)
-        if handler is None or handler.request_streaming:
-            return handler
-        method = str(handler_call_details.method)
-        known, wrapped = self._wrapped.get(method, (None, None))
-        if known is not handler:
-            wrapped = _guarded(handler, method)
-            self._wrapped[method] = handler, wrapped
-        return wrapped
+    def stream(self, call: Stream, method: str) -> Stream:
+        """Ends a stream with what it raises."""
+        return _guard_stream(call, method)
 
-
-def _guarded(handler: Any, method: str) -> Any:
-    decode = _tolerant(handler.request_deserializer)
-    if handler.response_streaming:
-        stream = _guard_stream(handler.unary_stream, method)
-        return grpc.unary_stream_rpc_method_handler(stream, decode, handler.response_serializer)
-    unary = _guard_unary(handler.unary_unary, method)
-    return grpc.unary_unary_rpc_method_handler(unary, decode, handler.response_serializer)
+    def decoder(self, decode: Any) -> Any:
+        """Has a request that can't be read refused as any other."""
+        return _tolerant(decode)
 
 
 def _tolerant(decode: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
@@ -138,7 +122,7 @@ def _tolerant(decode: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
     return read
 
 
-def _guard_unary(call: Callable[..., Awaitable[Any]], method: str) -> Callable[..., Awaitable[Any]]:
+def _guard_unary(call: Unary, method: str) -> Unary:
     async def guarded(request: Any, context: "ServicerContext[Any, Any]") -> Any:
         begun = time.perf_counter()
         try:
@@ -159,7 +143,7 @@ def _is_reading(method: str) -> bool:
     return method.rpartition("/")[2].startswith(_READING)
 
 
-def _guard_stream(call: Callable[..., AsyncIterator[Any]], method: str) -> Callable[..., AsyncIterator[Any]]:
+def _guard_stream(call: Stream, method: str) -> Stream:
     async def guarded(request: Any, context: "ServicerContext[Any, Any]") -> AsyncIterator[Any]:
         begun = time.perf_counter()
         try:

@@ -2,17 +2,18 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import contextmanager
 from typing import Any
 
 import grpc
-from grpc.aio import ServerInterceptor, ServicerContext
+from grpc.aio import ServicerContext
 from opentelemetry import trace
 from opentelemetry.trace import SpanKind, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from services.observability.metrics import Metrics
+from services.rpc.wrapping import Stream, Unary, WrappingInterceptor
 
 _OK = grpc.StatusCode.OK.name
 _HEALTH = "/grpc.health."
@@ -20,29 +21,18 @@ _w3c = TraceContextTextMapPropagator()
 _tracer = trace.get_tracer("orchestrator")
 
 
-class WatchingInterceptor(ServerInterceptor):
+class WatchingInterceptor(WrappingInterceptor):
     """Stands before all others, so that it sees how they answer."""
 
     def __init__(self, metrics: Metrics | None) -> None:
+        super().__init__()
         self._metrics = metrics
 
-    async def intercept_service(
-        self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
-        handler_call_details: grpc.HandlerCallDetails,
-    ) -> Any:
-        """Wraps the method's handler."""
-        handler = await continuation(handler_call_details)
-        method = str(handler_call_details.method)
-        # Probes ask every few seconds, and reflection's streams are two-way.
-        if handler is None or handler.request_streaming or method.startswith(_HEALTH):
-            return handler
-        decode, encode = handler.request_deserializer, handler.response_serializer
-        if handler.response_streaming:
-            return grpc.unary_stream_rpc_method_handler(self._stream(handler.unary_stream, method), decode, encode)
-        return grpc.unary_unary_rpc_method_handler(self._unary(handler.unary_unary, method), decode, encode)
-
-    def _unary(self, call: Callable[..., Awaitable[Any]], method: str) -> Callable[..., Awaitable[Any]]:
+    def unary(self, call: Unary, method: str) -> Unary:
+        """Counts and measures a call, in a span of its own."""
+        # Probes ask every few seconds.
+        if method.startswith(_HEALTH):
+            return call
         name = _short(method)
 
         async def watched(request: Any, context: "ServicerContext[Any, Any]") -> Any:
@@ -56,7 +46,10 @@ class WatchingInterceptor(ServerInterceptor):
 
         return watched
 
-    def _stream(self, call: Callable[..., AsyncIterator[Any]], method: str) -> Callable[..., AsyncIterator[Any]]:
+    def stream(self, call: Stream, method: str) -> Stream:
+        """Counts a stream, also while it is open."""
+        if method.startswith(_HEALTH):
+            return call
         name = _short(method)
 
         async def watched(request: Any, context: "ServicerContext[Any, Any]") -> AsyncIterator[Any]:
