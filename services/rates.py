@@ -1,6 +1,7 @@
 """Rates that several processes share: counted in Redis where there is one, else in PostgreSQL or in this process."""
 
 import math
+from contextlib import suppress
 
 from redis.asyncio import Redis
 
@@ -33,7 +34,7 @@ async def take_in_redis(link: RedisLink, key: str, count: float, seconds: float)
 
 
 class SharedRates:
-    """The rates of third parties: exact over all workers, for as long as one of the two stores keeps counting."""
+    """Rates of whatever has a key: exact over all processes, for as long as one of the two stores keeps counting."""
 
     def __init__(self, database: Database, link: RedisLink | None) -> None:
         self._database = database
@@ -47,3 +48,10 @@ class SharedRates:
             return await take_in_redis(self._link, key, count, seconds)
         except RedisAwayError:
             return await rates.take(self._database, key, count, seconds)
+
+    async def forget(self, key: str) -> None:
+        """Has all of a key's rate there again."""
+        await rates.forget(self._database, key)
+        if self._link is not None:
+            with suppress(RedisAwayError):
+                await self._link.ask(lambda redis: redis.delete(_PREFIX + key))

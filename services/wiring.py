@@ -176,7 +176,7 @@ class Server:
         self._role = role
         self._owns_parts = owns_parts
         self._listener = Listener(parts.database.url)
-        self.identity = Identity(settings, parts.database, self._listener, local=role.local)
+        self.identity = Identity(settings, parts.database, self._listener, parts.redis, local=role.local)
         self.http: HttpServer | None = None
         if role.gateway:
             shown = certificate(http_tls(settings))

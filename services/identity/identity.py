@@ -15,6 +15,8 @@ from services.identity.oidc import Newcomers, Oidc
 from services.identity.provider import Provider
 from services.identity.signing_in import SigningIn
 from services.identity.tokens import AccessTokens
+from services.rates import SharedRates
+from services.redis import RedisLink
 from services.settings import Settings
 from services.store.engine import Database
 from services.store.identity.principals import CHANNEL
@@ -25,7 +27,9 @@ from services.store.listen import Listener
 class Identity:
     """`gateway_token` is what this process's own gateway shows with its calls, so that its word counts."""
 
-    def __init__(self, settings: Settings, database: Database, listener: Listener, *, local: bool) -> None:
+    def __init__(
+        self, settings: Settings, database: Database, listener: Listener, redis: RedisLink | None = None, *, local: bool
+    ) -> None:
         secret = settings.secret_key
         keys = read_keys(secret.get_secret_value()) if secret else None
         self.local = local
@@ -36,7 +40,8 @@ class Identity:
         lasts = timedelta(minutes=settings.jwt_expire_minutes)
         tokens = AccessTokens(keys, settings.jwt_algorithm, lasts) if keys else None
         self.authenticator = Authenticator(database, tokens, cache, self.gateway_token, local=local)
-        self.signing_in = SigningIn(database, tokens, cache, timedelta(days=settings.orchestrator_session_days))
+        days = timedelta(days=settings.orchestrator_session_days)
+        self.signing_in = SigningIn(database, tokens, cache, days, SharedRates(database, redis))
         self.memberships = Memberships(database, cache, self.signing_in.passwords)
         self.api_keys = ApiKeys(database, cache)
         self._http, provider = _provider(settings)

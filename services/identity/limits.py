@@ -1,37 +1,31 @@
 """Limits how often something may be tried."""
 
-import time
-from collections import OrderedDict, deque
-from collections.abc import Callable
+import hashlib
+import math
 
 from services.errors import RateLimited
-
-_MOST_KEYS = 50_000
+from services.rates import SharedRates
 
 
 class Limit:
-    """At most `count` tries in any `seconds` for each key, in this process."""
+    """At most `count` tries in any `seconds` for each key, at all servers together; it comes back little by little."""
 
-    def __init__(self, count: int, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, rates: SharedRates, what: str, count: int, seconds: float) -> None:
+        self._rates = rates
+        self._what = what
         self._count = count
         self._seconds = seconds
-        self._clock = clock
-        self._tries: OrderedDict[str, deque[float]] = OrderedDict()
 
-    def spend(self, key: str) -> None:
+    async def spend(self, key: str) -> None:
         """Counts a try; RateLimited if it is one too many, which isn't counted."""
-        now = self._clock()
-        tries = self._tries.setdefault(key, deque())
-        self._tries.move_to_end(key)
-        while tries and tries[0] <= now - self._seconds:
-            tries.popleft()
-        if len(tries) >= self._count:
-            wait = tries[0] + self._seconds - now
-            raise RateLimited("TOO_MANY_TRIES", f"too many tries; try again in {wait:.0f} s", wait)
-        tries.append(now)
-        if len(self._tries) > _MOST_KEYS:
-            self._tries.popitem(last=False)
+        wait = await self._rates.take(self._name(key), self._count, self._seconds)
+        if wait:
+            raise RateLimited("TOO_MANY_TRIES", f"too many tries; try again in {math.ceil(wait)} s", wait)
 
-    def forgive(self, key: str) -> None:
+    async def forgive(self, key: str) -> None:
         """Forgets the tries of a key: the last one succeeded."""
-        self._tries.pop(key, None)
+        await self._rates.forget(self._name(key))
+
+    def _name(self, key: str) -> str:
+        # Who tries is nothing for Redis to know.
+        return f"{self._what}:{hashlib.sha256(key.encode()).hexdigest()}"

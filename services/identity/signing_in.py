@@ -13,6 +13,7 @@ from services.identity.caller import Caller, current_caller
 from services.identity.limits import Limit
 from services.identity.passwords import Passwords, check_password
 from services.identity.tokens import REFRESH, Access, AccessTokens, Tokens, hashed, new_token
+from services.rates import SharedRates
 from services.store.audit import audit
 from services.store.engine import Database
 from services.store.identity import members, sessions, users
@@ -46,6 +47,7 @@ class SigningIn:
         tokens: AccessTokens | None,
         cache: Cache,
         lasts: timedelta,
+        rates: SharedRates,
         passwords: Passwords | None = None,
     ) -> None:
         self._database = database
@@ -53,14 +55,14 @@ class SigningIn:
         self._cache = cache
         self._lasts = lasts
         self.passwords = passwords or Passwords()
-        self._by_account = Limit(ACCOUNT_TRIES, WINDOW)
-        self._by_address = Limit(ADDRESS_TRIES, WINDOW)
+        self._by_account = Limit(rates, "account", ACCOUNT_TRIES, WINDOW)
+        self._by_address = Limit(rates, "address", ADDRESS_TRIES, WINDOW)
 
     async def sign_in(self, email: str, password: str) -> SignedIn:
         """Tokens for a password; whoever isn't let in isn't told why."""
         caller, account = current_caller(), email.strip().lower()[:320]
-        self._by_address.spend(caller.address)
-        self._by_account.spend(account)
+        await self._by_address.spend(caller.address)
+        await self._by_account.spend(account)
         async with self._database.reading() as session:
             user = await users.by_email(session, account)
         right = await self.passwords.fits(user.password_hash if user else None, password)
@@ -68,7 +70,7 @@ class SigningIn:
             await self._refused(caller, user, account)
             message = "the e-mail address or the password is wrong"
             raise Unauthenticated("BAD_CREDENTIALS", message)
-        self._by_account.forgive(account)
+        await self._by_account.forgive(account)
         kept = user.password_hash or ""
         renewed = await self.passwords.hash(password) if self.passwords.is_outdated(kept) else None
         async with self._database.transaction() as session:
@@ -90,7 +92,6 @@ class SigningIn:
     async def refresh(self, token: str) -> Tokens:
         """New tokens for a refresh token; one used a while ago ends the session, for who has it may be a thief."""
         caller, now = current_caller(), datetime.now(UTC)
-        self._by_address.spend(caller.address)
         stolen = ""
         async with self._database.transaction() as session:
             found = await sessions.of_token(session, hashed(token)) if token.startswith(REFRESH) else None
@@ -100,7 +101,6 @@ class SigningIn:
                 good = begun.revoked_at is None and begun.expires_at > now and user.disabled_at is None
                 if good and (given.used_at is None or now - given.used_at < GRACE):
                     given.used_at = given.used_at or now
-                    self._by_address.forgive(caller.address)
                     return self._new(session, begun.id, begun.user_id, begun.expires_at, now)
                 if good:
                     stolen = begun.id
@@ -111,6 +111,7 @@ class SigningIn:
         if stolen:
             self._cache.forget(stolen)
             _log.warning("refresh token used twice", session=stolen, address=caller.address)
+        await self._by_address.spend(caller.address)
         raise Unauthenticated("BAD_REFRESH_TOKEN", "the refresh token isn't valid, or not any more; sign in again")
 
     async def sign_out(self) -> None:
@@ -126,14 +127,14 @@ class SigningIn:
         """Gives the caller another password; their other sessions end."""
         caller = _with_session("an API key changes no password")
         check_password(new, "new_password")
-        self._by_account.spend(caller.email)
+        await self._by_account.spend(caller.email)
         async with self._database.reading() as session:
             user = await users.get(session, caller.user_id)
         if user.password_hash is None:
             raise precondition("NO_PASSWORD", "the user signs in by the OpenID provider and has no password here")
         if not await self.passwords.fits(user.password_hash, old):
             raise Forbidden("BAD_CREDENTIALS", "the old password is wrong")
-        self._by_account.forgive(caller.email)
+        await self._by_account.forgive(caller.email)
         kept = await self.passwords.hash(new)
         async with self._database.transaction() as session:
             row = await users.get(session, caller.user_id, lock=True)

@@ -33,6 +33,12 @@ async def take(database: Database, key: str, count: int, seconds: float) -> floa
     return float(row[0])
 
 
+async def forget(database: Database, key: str) -> None:
+    """Has all of a key's rate there again."""
+    async with database.driver() as connection:
+        await connection.execute("DELETE FROM rate_buckets WHERE key = %s", [key])
+
+
 async def sweep(database: Database) -> None:
     """Removes buckets that have been full for a while: a missing one is full, too."""
     async with database.transaction() as session:

@@ -14,12 +14,14 @@ from joserfc.jwk import OctKey
 from workflow_engine.v1 import auth_pb2 as wire
 from workflow_engine.v1 import workflow_service_pb2
 
-from services.errors import RateLimited, Unauthenticated
+from services.errors import Unauthenticated
 from services.gateway.cookies import claims_of
 from services.identity import signing_in
 from services.identity.identity import Identity
 from services.identity.limits import Limit
 from services.identity.tokens import Access, AccessTokens
+from services.rates import SharedRates
+from services.store.ids import new_id
 from services.store.keyring import KeyRing, read_keys
 from services.store.listen import Listener
 from tests.services.conftest import SECRET_KEY, api_settings
@@ -68,29 +70,16 @@ async def test_guessing_is_limited_by_account(guarded: Guarded) -> None:
     assert 0 < wait_of(caught.value) <= signing_in.WINDOW + 1
 
 
-def test_a_limit_passes_with_time_and_success() -> None:
-    now = 0.0
-    limit = Limit(2, 10, lambda: now)
-    limit.spend("a")
-    limit.spend("a")
-    limit.spend("b")
-    with pytest.raises(RateLimited, match="10 s") as caught:
-        limit.spend("a")
-    assert caught.value.retry_after == 10
-    now = 10.5
-    limit.spend("a")
-    limit.spend("a")
-    limit.forgive("a")
-    limit.spend("a")
-
-
 async def test_tries_from_one_address_are_limited(guarded: Guarded) -> None:
     cases = guarded.server.identity.signing_in
-    cases._by_address, kept = Limit(1, 60), cases._by_address
+    rates = SharedRates(guarded.parts.database, None)
+    cases._by_address, kept = Limit(rates, new_id(), 1, 60), cases._by_address
     try:
         request = wire.SignInRequest(email="nobody@example.org", password="wrong")
         assert (await refused(guarded.auth.SignIn(request)))[0] is Code.UNAUTHENTICATED
-        assert (await refused(guarded.auth.SignIn(request)))[0] is Code.RESOURCE_EXHAUSTED
+        refreshing = wire.RefreshTokenRequest(refresh_token="nonsense")
+        for call in (guarded.auth.SignIn(request), guarded.auth.RefreshToken(refreshing)):
+            assert (await refused(call))[0] is Code.RESOURCE_EXHAUSTED
     finally:
         cases._by_address = kept
 
