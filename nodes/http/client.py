@@ -8,12 +8,10 @@ from typing import Any
 import httpcore
 import httpx
 
-from nodes.errors import PermanentError
 from nodes.http.exchange import MOST_REDIRECTS, shown_url
 from nodes.http.gate import Gate
-from nodes.http.hop import body_limit, check_head, prepare
-from nodes.http.traces import TracedHosts, sending
-from nodes.http.unpacking import unpacked
+from nodes.http.passing import connected, no_socket, passed
+from nodes.http.traces import TracedHosts
 
 CONNECT_SECONDS = 10.0
 USER_AGENT = "orchestrator"
@@ -61,25 +59,11 @@ class Transport(httpx.AsyncHTTPTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """The answer, with its body unpacked as it is read."""
-        prepare(request, self._gate)
-        url = request.url
-        with sending(request.method, url.scheme, url.host, url.port, request.headers, self._traced) as sent:
-            response = await super().handle_async_request(request)
-            sent.answered(response.status_code)
-        what = f"{request.method} {shown_url(request.url)}"
-        stream = response.stream
-        assert isinstance(stream, httpx.AsyncByteStream)
-        try:
-            check_head(response.headers, what)
-        except PermanentError:
-            await stream.aclose()
-            raise
-        encoding = response.headers.pop("content-encoding", "")
-        if encoding:
-            response.headers.pop("content-length", None)
-        limit = body_limit(request, redirects=response.has_redirect_location)
-        response.stream = _Body(stream, unpacked(aiter(stream), encoding, limit, what))
-        return response
+        send = super().handle_async_request
+        response, body = await passed(request, send, self._gate, self._traced, shown_url)
+        response.stream = _Body(response.stream, body)
+        found: httpx.Response = response
+        return found
 
 
 class _Body(httpx.AsyncByteStream):
@@ -113,19 +97,18 @@ class CheckedNetwork(httpcore.AsyncNetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
         """A connection to the first address that answers; the name isn't resolved again."""
-        failure: Exception = httpcore.ConnectError("no address")
-        for address in await self._gate.check(host, port):
-            try:
-                return await self._network.connect_tcp(address, port, timeout, local_address, socket_options)
-            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
-                failure = error
-        raise failure
+        failures = (httpcore.ConnectError, httpcore.ConnectTimeout)
+
+        async def connect(address: str) -> httpcore.AsyncNetworkStream:
+            return await self._network.connect_tcp(address, port, timeout, local_address, socket_options)
+
+        return await connected(await self._gate.check(host, port), connect, failures)
 
     async def connect_unix_socket(
         self, path: str, timeout: float | None = None, socket_options: Iterable[Any] | None = None
     ) -> httpcore.AsyncNetworkStream:
         """Refused."""
-        raise PermanentError("connections to Unix sockets aren't allowed", code="EGRESS_DENIED")
+        raise no_socket()
 
     async def sleep(self, seconds: float) -> None:
         await self._network.sleep(seconds)

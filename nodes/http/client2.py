@@ -8,13 +8,11 @@ import httpcore2
 import httpx
 import httpx2
 
-from nodes.errors import PermanentError
 from nodes.http.client import CONNECT_SECONDS, USER_AGENT, no_cookies
 from nodes.http.exchange import MOST_REDIRECTS, shown_url
 from nodes.http.gate import Gate
-from nodes.http.hop import body_limit, check_head, prepare
-from nodes.http.traces import TracedHosts, sending
-from nodes.http.unpacking import unpacked
+from nodes.http.passing import connected, no_socket, passed
+from nodes.http.traces import TracedHosts
 
 Hook = Callable[[httpx2.Response], Awaitable[None]]
 
@@ -59,25 +57,11 @@ class Transport2(httpx2.AsyncHTTPTransport):
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """The answer, with its body unpacked as it is read."""
-        prepare(request, self._gate)
-        url = request.url
-        with sending(request.method, url.scheme, url.host, url.port, request.headers, self._traced) as sent:
-            response = await super().handle_async_request(request)
-            sent.answered(response.status_code)
-        what = f"{request.method} {shown_url(httpx.URL(str(request.url)))}"
-        stream = response.stream
-        assert isinstance(stream, httpx2.AsyncByteStream)
-        try:
-            check_head(response.headers, what)
-        except PermanentError:
-            await stream.aclose()
-            raise
-        encoding = response.headers.pop("content-encoding", "")
-        if encoding:
-            response.headers.pop("content-length", None)
-        limit = body_limit(request, redirects=response.has_redirect_location)
-        response.stream = _Body(stream, unpacked(aiter(stream), encoding, limit, what))
-        return response
+        send = super().handle_async_request
+        response, body = await passed(request, send, self._gate, self._traced, _shown)
+        response.stream = _Body(response.stream, body)
+        found: httpx2.Response = response
+        return found
 
 
 class _Body(httpx2.AsyncByteStream):
@@ -111,19 +95,22 @@ class CheckedNetwork2(httpcore2.AsyncNetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore2.AsyncNetworkStream:
         """A connection to the first address that answers; the name isn't resolved again."""
-        failure: Exception = httpcore2.ConnectError("no address")
-        for address in await self._gate.check(host, port):
-            try:
-                return await self._network.connect_tcp(address, port, timeout, local_address, socket_options)
-            except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
-                failure = error
-        raise failure
+        failures = (httpcore2.ConnectError, httpcore2.ConnectTimeout)
+
+        async def connect(address: str) -> httpcore2.AsyncNetworkStream:
+            return await self._network.connect_tcp(address, port, timeout, local_address, socket_options)
+
+        return await connected(await self._gate.check(host, port), connect, failures)
 
     async def connect_unix_socket(
         self, path: str, timeout: float | None = None, socket_options: Iterable[Any] | None = None
     ) -> httpcore2.AsyncNetworkStream:
         """Refused."""
-        raise PermanentError("connections to Unix sockets aren't allowed", code="EGRESS_DENIED")
+        raise no_socket()
 
     async def sleep(self, seconds: float) -> None:
         await self._network.sleep(seconds)
+
+
+def _shown(url: httpx2.URL) -> str:
+    return shown_url(httpx.URL(str(url)))
