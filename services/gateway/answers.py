@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse, Response
 from workflow_engine.v1 import workflow_pb2
 
 from services.gateway.pages import page
+from services.gateway.paths import is_for_outsiders
 
 Code = grpc.StatusCode
 # As the Connect protocol has it.
@@ -93,6 +94,11 @@ def invalid(reason: str, message: str) -> Refused:
     return Refused(Code.INVALID_ARGUMENT, reason, message)
 
 
+def not_found() -> Refused:
+    """For an address at which nothing is turned on; it says the same of what never was."""
+    return Refused(Code.NOT_FOUND, "NOT_FOUND", "nothing is called by this address; is its workflow active?")
+
+
 def failure_of(error: Exception) -> Failure:
     """What to tell of a call that failed, or of a request that was refused."""
     if isinstance(error, Refused):
@@ -116,11 +122,11 @@ def failure_of(error: Exception) -> Failure:
 
 def answer(request: HTTPConnection, failure: Failure) -> Response:
     """The failure as a page for browsers that look for one, else as JSON."""
-    headers = dict(failure.headers)
-    if failure.code is Code.UNAUTHENTICATED:
+    headers, ours = dict(failure.headers), not is_for_outsiders(request.url.path)
+    if failure.code is Code.UNAUTHENTICATED and ours:
         headers["www-authenticate"] = "Bearer"
     if wants_page(request):
-        return page(request, "error.html", status=failure.http_status, headers=headers, failure=failure)
+        return page(request, "error.html", status=failure.http_status, headers=headers, failure=failure, ours=ours)
     return JSONResponse(failure.body, failure.http_status, headers)
 
 

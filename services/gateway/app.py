@@ -5,6 +5,7 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 
 from services.gateway import (
+    assets,
     chats,
     codec,
     connect,
@@ -19,7 +20,6 @@ from services.gateway import (
     rest,
     resuming,
     session,
-    styles,
     tasks,
     webhooks,
 )
@@ -54,7 +54,7 @@ def make_app(site: Site) -> Starlette:
     csrf = Csrf(site.keys)
     routes: list[BaseRoute] = [
         *health.routes(site),
-        *styles.routes(site),
+        *assets.routes(),
         *session.routes(site, csrf),
         *oauth.routes(site),
         *openapi.routes(site),

@@ -1,8 +1,10 @@
-"""Reads the bodies of requests from anybody: limited, and parsed as what they say they are, or refused."""
+"""Reads the bodies of requests: limited, and parsed as what they verifiably are, or refused."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from email.message import Message
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -10,17 +12,28 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
-from nodes.files.content_type import cleaned
 from nodes.files.files import FileRef, Files
 from orchestrator import exact_json
-from services.gateway.refusals import Refusal
+from services.gateway.answers import Code, Refused, invalid
 
-MAX_BODY = 32 << 20
-MOST_FIELDS = 1000
-MOST_FILES = 100
+# What a gRPC message may have, an event, and a form of our own pages.
+MAX_CALL, MAX_EVENT, MAX_FORM = 72 << 20, 32 << 20, 1 << 20
+MOST_FIELDS, MOST_FILES = 1000, 100
 # A body that takes longer is given up.
 SECONDS = 60.0
+JSON, FORM, MULTIPART = "application/json", "application/x-www-form-urlencoded", "multipart/form-data"
 _PIECE = 256 * 1024
+_MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,80}/[a-z0-9!#$&^_.+-]{1,120}", re.ASCII)
+_TEXTS = ("application/xml", "application/x-ndjson")
+
+
+@dataclass(frozen=True)
+class ContentType:
+    """What a body says that it is; lower case, its parameters apart."""
+
+    media_type: str = ""
+    boundary: str = ""
+    charset: str = ""
 
 
 @dataclass(frozen=True)
@@ -42,51 +55,81 @@ class Body:
     fields: Mapping[str, Sequence[str]] = field(default_factory=dict)
     uploads: Sequence[Upload] = ()
 
+    def text(self, name: str) -> str:
+        """The first text of a form's field; empty without one."""
+        return next(iter(self.fields.get(name, ())), "")
 
-async def read(request: Request) -> bytes:
-    """The bytes as they were sent; Refusal if there are too many, too slowly, or packed."""
+
+def content_type(request: Request) -> ContentType:
+    """The body's type; refused where headers contradict each other: every reader must see the same body."""
+    given = request.headers.getlist("content-type")
+    if len(given) > 1:
+        raise invalid("CONTENT_TYPE_TWICE", "the request has several Content-Type headers; send one")
+    if not given or not given[0].strip():
+        return ContentType()
+    parsed = Message()
+    parsed["content-type"] = given[0]
+    media_type = given[0].partition(";")[0].strip().lower()
+    # A comma is where a proxy has joined two headers into one.
+    if not _MEDIA_TYPE.fullmatch(media_type):
+        raise invalid("BAD_CONTENT_TYPE", f"the Content-Type is no media type; an example is {JSON}")
+    names = [str(name).lower() for name, _ in parsed.get_params(failobj=[])[1:]]
+    if len(names) != len(set(names)):
+        raise invalid("BAD_CONTENT_TYPE", "the Content-Type gives a parameter twice")
+    boundary = str(parsed.get_param("boundary", "") or "")
+    if media_type == MULTIPART and not re.fullmatch(r"[\x20-\x7e]{0,69}[\x21-\x7e]", boundary):
+        raise invalid("BAD_CONTENT_TYPE", f"{MULTIPART} needs a boundary of 1 to 70 characters")
+    return ContentType(media_type, boundary, str(parsed.get_param("charset", "") or "").lower())
+
+
+async def read(request: Request, limit: int = MAX_EVENT) -> bytes:
+    """The bytes as they were sent, up to `limit`; refused if there are more, or they come packed or too slowly."""
     packed = request.headers.get("content-encoding", "identity").strip().lower()
     if packed != "identity":
-        raise Refusal(415, "UNSUPPORTED_ENCODING", f"the body is packed by {packed[:40]!r}; send it as it is")
-    length = request.headers.get("content-length", "0")
-    if length.isdecimal() and len(length) < 20 and int(length) > MAX_BODY:
-        raise _too_large()
+        message = f"the body is packed by {packed[:40]!r}; send it as it is"
+        raise Refused(Code.UNIMPLEMENTED, "UNSUPPORTED_ENCODING", message, 415)
+    length = request.headers.get("content-length", "")
+    if length.isdecimal() and int(length[:20]) > limit:
+        raise too_large(limit)
     pieces, size = [], 0
     try:
-        async with asyncio.timeout(SECONDS):
+        # Where more may come, it may take longer.
+        async with asyncio.timeout(SECONDS * max(limit / MAX_EVENT, 1)):
             async for piece in request.stream():
                 size += len(piece)
-                if size > MAX_BODY:
-                    raise _too_large()
+                if size > limit:
+                    raise too_large(limit)
                 pieces.append(piece)
     except TimeoutError:
-        raise Refusal(408, "BODY_TOO_SLOW", f"the body didn't come within {SECONDS:g} seconds") from None
+        raise Refused(Code.DEADLINE_EXCEEDED, "BODY_TOO_SLOW", "the body didn't come in time", 408) from None
     except ClientDisconnect:
-        raise Refusal(400, "BODY_BROKEN", "the connection broke before the body's end") from None
+        raise Refused(Code.CANCELLED, "CLIENT_GONE", "the client went away") from None
     return b"".join(pieces)
 
 
 async def parse(request: Request, raw: bytes) -> Body:
-    """What the bytes say, by the request's one content type; Refusal if they are no such thing."""
-    declared = request.headers.getlist("content-type")
-    if len(declared) > 1:
-        raise Refusal(400, "BAD_CONTENT_TYPE", "the request has several Content-Type headers; send one")
-    written = declared[0] if declared else ""
-    kind, charset = cleaned(written), _parameter(written, "charset") or "utf-8"
-    if written.strip() and not kind:
-        raise Refusal(400, "BAD_CONTENT_TYPE", "the Content-Type is no media type")
+    """What the bytes say, by the request's one content type; refused if they are no such thing."""
+    given = content_type(request)
+    kind = given.media_type
     if not raw:
         return Body()
-    if kind == "application/json" or kind.endswith("+json"):
-        return Body(_json(raw, charset))
-    if kind == "application/x-www-form-urlencoded":
+    if kind == JSON or kind.endswith("+json"):
+        return Body(_json(raw, given.charset))
+    if kind == FORM:
         fields = urlencoded(_text(raw, "utf-8"))
         return Body(as_object(fields), fields)
-    if kind == "multipart/form-data":
+    if kind == MULTIPART:
         return await _multipart(request, raw)
-    if kind.startswith("text/") or kind in ("application/xml", "application/x-ndjson") or kind.endswith("+xml"):
-        return Body(_text(raw, charset))
+    if kind.startswith("text/") or kind in _TEXTS or kind.endswith("+xml"):
+        return Body(_text(raw, given.charset or "utf-8"))
     return Body(None, {}, (Upload("body", "body", kind or "application/octet-stream", raw),))
+
+
+async def read_form(request: Request, limit: int = MAX_FORM) -> Body:
+    """A posted form of up to `limit` bytes."""
+    if content_type(request).media_type not in (FORM, MULTIPART):
+        raise unsupported(f"{FORM} or {MULTIPART}")
+    return await parse(request, await read(request, limit))
 
 
 def urlencoded(text: str) -> dict[str, list[str]]:
@@ -94,12 +137,8 @@ def urlencoded(text: str) -> dict[str, list[str]]:
     try:
         pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS)
     except ValueError:
-        message = f"the fields aren't UTF-8, or more than {MOST_FIELDS:,}"
-        raise Refusal(400, "BAD_BODY", message) from None
-    found: dict[str, list[str]] = {}
-    for name, value in pairs:
-        found.setdefault(name, []).append(value)
-    return found
+        raise invalid("BAD_BODY", f"the fields aren't UTF-8, or more than {MOST_FIELDS:,}") from None
+    return _by_name(pairs)
 
 
 def as_object(fields: Mapping[str, Sequence[str]]) -> dict[str, Any]:
@@ -118,27 +157,36 @@ async def stored(uploads: Sequence[Upload], files: Files) -> dict[str, FileRef]:
     return found
 
 
+def too_large(limit: int) -> Refused:
+    """For a body above a limit."""
+    message = f"the body has more than {limit:,} bytes"
+    return Refused(Code.RESOURCE_EXHAUSTED, "BODY_TOO_LARGE", message, 413)
+
+
+def unsupported(wanted: str) -> Refused:
+    """For a body of a type that can't be read here."""
+    return Refused(Code.INVALID_ARGUMENT, "UNSUPPORTED_MEDIA_TYPE", f"the body must be {wanted}", 415)
+
+
 async def _multipart(request: Request, raw: bytes) -> Body:
     async def stream() -> AsyncIterator[bytes]:
         for start in range(0, len(raw), _PIECE):
             yield raw[start : start + _PIECE]
 
-    if not _parameter(request.headers["content-type"], "boundary"):
-        raise Refusal(400, "BAD_BODY", "the Content-Type multipart/form-data names no boundary")
     parser = MultiPartParser(
         request.headers,
         stream(),  # type: ignore[arg-type]
         max_files=MOST_FILES,
         max_fields=MOST_FIELDS,
-        max_part_size=MAX_BODY,
+        max_part_size=len(raw),
     )
     try:
         form = await parser.parse()
     except MultiPartException as error:
-        raise Refusal(400, "BAD_BODY", f"the body is no multipart form: {error.message}"[:300]) from None
+        raise invalid("BAD_BODY", f"the body is no multipart form: {error.message}"[:300]) from None
     except (UnicodeDecodeError, LookupError, KeyError):
-        raise Refusal(400, "BAD_BODY", "the body is no multipart form: a name or text in it isn't UTF-8") from None
-    fields: dict[str, list[str]] = {}
+        raise invalid("BAD_BODY", "the body is no multipart form: a name or text in it isn't UTF-8") from None
+    texts: list[tuple[str, str]] = []
     uploads: list[Upload] = []
     try:
         for name, value in form.multi_items():
@@ -148,35 +196,31 @@ async def _multipart(request: Request, raw: bytes) -> Body:
                 if value.filename or content:
                     uploads.append(Upload(name, value.filename or name, value.content_type or "", content))
             else:
-                fields.setdefault(name, []).append(value)
+                texts.append((name, value))
     finally:
         await form.close()
+    fields = _by_name(texts)
     return Body(as_object(fields), fields, uploads)
 
 
+def _by_name(pairs: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for name, text in pairs:
+        found.setdefault(name, []).append(text)
+    return found
+
+
 def _json(raw: bytes, charset: str) -> Any:
-    if charset.lower() not in ("utf-8", "utf8", "us-ascii"):
-        raise Refusal(400, "BAD_BODY", "JSON is UTF-8; the Content-Type names another charset")
+    if charset not in ("", "utf-8", "utf8", "us-ascii"):
+        raise invalid("BAD_BODY", "JSON is UTF-8; the Content-Type names another charset")
     try:
         return exact_json.loads(raw)
     except exact_json.NotJson as error:
-        raise Refusal(400, "BAD_BODY", f"the body says that it is JSON, but {error}"[:300]) from None
+        raise invalid("BAD_BODY", f"the body says that it is JSON, but {error}"[:300]) from None
 
 
 def _text(raw: bytes, charset: str) -> str:
     try:
         return raw.decode(charset)
     except (UnicodeDecodeError, LookupError):
-        raise Refusal(400, "BAD_BODY", f"the body isn't text in {charset[:40]!r}") from None
-
-
-def _parameter(content_type: str, name: str) -> str:
-    for part in content_type.split(";")[1:]:
-        key, _, value = part.partition("=")
-        if key.strip().lower() == name:
-            return value.strip().strip('"')
-    return ""
-
-
-def _too_large() -> Refusal:
-    return Refusal(413, "BODY_TOO_LARGE", f"the body has more than {MAX_BODY:,} bytes")
+        raise invalid("BAD_BODY", f"the body isn't text in {charset[:40]!r}") from None

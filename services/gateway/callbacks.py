@@ -1,20 +1,17 @@
 """What the callbacks of all chat services have in common: bounded bodies, and the credential that proves them."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 import structlog
 from sqlalchemy import select
-from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
 
 from nodes.credentials.credential import Credential, CredentialType
 from nodes.errors import NodeError
 from orchestrator import exact_json
-from services.gateway.paths import shown
+from services.gateway.answers import Code, Refused, invalid
 from services.gateway.pressing import Sender
 from services.gateway.site import Site
-from services.rpc.errors import Code, describe
 from services.store.tables import IntegrationRow
 
 MAX_BODY = 1024 * 1024
@@ -22,28 +19,16 @@ MAX_BODY = 1024 * 1024
 TOLERANCE = 300
 MOST_CREDENTIALS = 500
 Clock = Callable[[], float]
-Handler = Callable[[Request], Awaitable[Response]]
 _log = structlog.get_logger(__name__)
-
-
-class BadCallback(ValueError):
-    """A callback that is proven, but makes no sense."""
-
-
-async def read_body(request: Request) -> bytes | None:
-    """The bytes as they came; None if there are too many."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY:
-            return None
-    return bytes(body)
 
 
 async def sender_of(
     site: Site, kind: CredentialType, credential_id: str, proves: Callable[[Credential], bool]
-) -> Sender | None:
-    """The stored credential by which a callback is proven: the one that its address names, or any of the kind."""
+) -> Sender:
+    """The stored credential by which a callback is proven: the one that its address names, or any of the kind.
+
+    Refused if nothing proves it.
+    """
     wanted = select(IntegrationRow.workspace, IntegrationRow.id).where(IntegrationRow.type == kind.name)
     if credential_id:
         wanted = wanted.where(IntegrationRow.id == credential_id)
@@ -57,7 +42,7 @@ async def sender_of(
             continue
         if proves(credential):
             return Sender(workspace, credential)
-    return None
+    raise unproved()
 
 
 def is_fresh(timestamp: str, now: float) -> bool:
@@ -68,13 +53,13 @@ def is_fresh(timestamp: str, now: float) -> bool:
 
 
 def object_of(text: str | bytes) -> dict[str, Any]:
-    """A JSON object; BadCallback if it is none."""
+    """A JSON object; refused if it is none."""
     try:
         found = exact_json.loads(text)
     except exact_json.NotJson:
-        raise BadCallback("the body is no JSON") from None
+        raise invalid("BAD_CALLBACK", "the body is no JSON") from None
     if not isinstance(found, dict):
-        raise BadCallback("the body is no object")
+        raise invalid("BAD_CALLBACK", "the body is no object")
     return found
 
 
@@ -90,23 +75,6 @@ def part(value: Any, *path: str | int) -> Any:
     return value
 
 
-def refused() -> PlainTextResponse:
-    """The answer to a callback that nothing proves."""
-    return PlainTextResponse("this callback isn't signed as it should be\n", 401)
-
-
-def guarded(handler: Handler) -> Handler:
-    """A handler whose foreseen failures have answers: 400 for nonsense, 503 while a server is away."""
-
-    async def handle(request: Request) -> Response:
-        try:
-            return await handler(request)
-        except BadCallback as error:
-            return PlainTextResponse(f"{error}\n", 400)
-        except Exception as error:
-            if describe(error)[0] is not Code.UNAVAILABLE:
-                raise
-            _log.warning("a request must be repeated", path=shown(request.url.path), cause=type(error).__name__)
-            return PlainTextResponse("try again later\n", 503, {"retry-after": "5"})
-
-    return handle
+def unproved() -> Refused:
+    """For a callback that nothing proves."""
+    return Refused(Code.UNAUTHENTICATED, "NOT_SIGNED", "this callback isn't signed as it should be")

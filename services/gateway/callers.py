@@ -12,7 +12,7 @@ from starlette.requests import Request
 from nodes.credentials.credential import Credential
 from nodes.http.authentication import BasicFields, BearerFields, HeaderFields
 from nodes.trigger.webhook import Signature, WebhookParameters, WebhookSecretFields
-from services.gateway.refusals import Refusal
+from services.gateway.answers import Code, Refused
 
 _HEADERS = {"plain": "X-Hub-Signature-256", "stripe": "Stripe-Signature", "slack": "X-Slack-Signature"}
 _SLACK_TIME = "X-Slack-Request-Timestamp"
@@ -22,7 +22,7 @@ _MOST_SIGNATURES = 10
 
 
 def check(request: Request, raw: bytes, parameters: WebhookParameters, credential: Credential) -> None:
-    """Refusal unless the request comes from who has the secret; it says the same whatever is wrong."""
+    """Refused unless the request comes from who has the secret; it says the same whatever is wrong."""
     fields = credential.fields
     match fields:
         case HeaderFields():
@@ -38,8 +38,9 @@ def check(request: Request, raw: bytes, parameters: WebhookParameters, credentia
             proven = False
     if not proven:
         challenge = _CHALLENGES.get(parameters.auth)
-        headers = {"WWW-Authenticate": challenge} if challenge else {}
-        raise Refusal(401, "UNAUTHENTICATED", "the request doesn't prove that it may call this address", headers)
+        headers = {"www-authenticate": challenge} if challenge else {}
+        message = "the request doesn't prove that it may call this address"
+        raise Refused(Code.UNAUTHENTICATED, "UNAUTHENTICATED", message, headers=headers)
 
 
 def secret_header(parameters: WebhookParameters, credential: Credential | None) -> str:

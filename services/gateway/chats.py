@@ -14,9 +14,10 @@ from nodes.parameters import parse as parse_parameters
 from nodes.trigger.chat import ChatParameters
 from orchestrator import exact_json
 from services.gateway import bodies, visitors
+from services.gateway.answers import Code, Failure, Refused, invalid, not_found
 from services.gateway.clients import address_of
-from services.gateway.outsiders import page, refusal_page
-from services.gateway.refusals import Refusal, as_refusal, guarded, not_found
+from services.gateway.failures import explained
+from services.gateway.pages import page
 from services.gateway.site import Site
 from services.identity.caller import Caller, set_caller
 from services.usecases.chatting import Chatting
@@ -32,7 +33,7 @@ def routes(site: Site) -> list[BaseRoute]:
     """The address of every chat, and of its messages."""
     chats = Chats(site)
     return [
-        Route("/chat/{path:path}/messages", guarded(chats.message), methods=["POST"]),
+        Route("/chat/{path:path}/messages", chats.message, methods=["POST"]),
         Route("/chat/{path:path}", chats.page, methods=["GET", "POST"]),
     ]
 
@@ -49,13 +50,13 @@ class Chats:
         """The chat so far; a message that is sent leads back to it."""
         try:
             binding, parameters = await self._found(request)
-            if request.method == "POST":
-                return await self._sent(request, binding)
-            return await self._shown(request, binding, parameters)
-        except Exception as error:  # noqa: BLE001 - each becomes a page; what nobody foresaw is logged
-            if isinstance(error, Refusal) and error.status == 401:
+        except Refused as error:
+            if error.code is Code.UNAUTHENTICATED:
                 return visitors.sign_in_page(request)
-            return refusal_page(as_refusal(error, request.url.path))
+            raise
+        if request.method == "POST":
+            return await self._sent(request, binding)
+        return await self._shown(request, binding, parameters)
 
     async def message(self, request: Request) -> Response:
         """Answers a message: at its end, or as it is being said."""
@@ -63,11 +64,11 @@ class Chats:
         body = await bodies.parse(request, await bodies.read(request))
         given = body.value if isinstance(body.value, dict) and not body.fields else None
         if given is None:
-            raise Refusal(415, "NOT_JSON", "send application/json: an object with a message")
+            raise bodies.unsupported("application/json: an object with a message")
         session_id = self._session(request, binding, given.get("session_id"))
         message_id = given.get("message_id", "")
         if not isinstance(message_id, str) or len(message_id) > _MOST_ID:
-            raise Refusal(400, "BAD_MESSAGE_ID", f"message_id must be a text of up to {_MOST_ID} characters")
+            raise invalid("BAD_MESSAGE_ID", f"message_id must be a text of up to {_MOST_ID} characters")
         execution_id = await self._chatting.say(binding, session_id, given.get("message"), message_id)
         shown = {"session_id": session_id, "execution_id": execution_id}
         if "text/event-stream" in request.headers.get("accept", ""):
@@ -87,18 +88,18 @@ class Chats:
         if not parameters.public:
             caller = await visitors.member(self._site, request, binding.workspace, "chat")
         if caller is None:
-            message, challenge = "this chat is for members of its workspace: sign in", {"WWW-Authenticate": "Bearer"}
-            raise Refusal(401, "UNAUTHENTICATED", message, challenge)
+            message = "this chat is for members of its workspace: sign in"
+            challenge = {"www-authenticate": "Bearer"}
+            raise Refused(Code.UNAUTHENTICATED, "UNAUTHENTICATED", message, headers=challenge)
         set_caller(caller)
         if request.method == "POST" and request.headers.get("sec-fetch-site", "none") == "cross-site":
-            raise Refusal(403, "CROSS_SITE", "messages aren't taken from another site's pages")
+            raise Refused(Code.PERMISSION_DENIED, "CROSS_SITE", "messages aren't taken from another site's pages")
         return binding, parameters
 
     def _session(self, request: Request, binding: Binding, given: object = None) -> str:
         if given is not None and given != "":
             if not isinstance(given, str) or not self._chatting.known(binding, given):
-                message = "there is no such chat; leave session_id out to begin one"
-                raise Refusal(400, "UNKNOWN_SESSION", message)
+                raise invalid("UNKNOWN_SESSION", "there is no such chat; leave session_id out to begin one")
             return given
         kept = request.cookies.get(COOKIE, "")
         return kept if self._chatting.known(binding, kept) else self._chatting.new_session(binding)
@@ -108,8 +109,8 @@ class Chats:
         if reply is None:
             return JSONResponse({**shown, "status": "RUNNING"}, 202)
         if not reply.well:
-            error = {"code": "NOT_ANSWERED", "message": reply.text}
-            return JSONResponse({**shown, "error": error}, 502)
+            failure = _unanswered(reply.text)
+            return JSONResponse(failure.body | shown, failure.http_status)
         return JSONResponse({**shown, "reply": reply.text})
 
     async def _streamed(self, execution_id: str, shown: dict[str, Any], seconds: float) -> AsyncIterator[str]:
@@ -120,19 +121,17 @@ class Chats:
                     yield _event("text", {"text": text})
             reply = await self._chatting.reply(execution_id, seconds)
         except Exception as error:  # noqa: BLE001 - the status is sent already: the stream says what happened
-            refusal = as_refusal(error, "chat")
-            yield _event("error", {"code": refusal.code, "message": refusal.message})
+            yield _event("error", explained("/chat/", error).body)
             return
         if reply is not None and reply.well:
             yield _event("reply", {**shown, "reply": reply.text})
         else:
-            yield _event("error", {"code": "NOT_ANSWERED", "message": reply.text if reply else "no answer yet"})
+            yield _event("error", _unanswered(reply.text if reply else "no answer yet").body)
 
     async def _sent(self, request: Request, binding: Binding) -> Response:
         body = await bodies.parse(request, await bodies.read(request))
         session_id = self._session(request, binding)
-        text = next(iter(body.fields.get("message", ())), "").strip()
-        nonce = next(iter(body.fields.get("form-nonce", ())), "")[:_MOST_ID]
+        text, nonce = body.text("message").strip(), body.text("form-nonce")[:_MOST_ID]
         if text:
             await self._chatting.say(binding, session_id, text, nonce)
         answer = RedirectResponse(f"{request.url.path}#latest", 303, {"Cache-Control": "no-store"})
@@ -144,6 +143,7 @@ class Chats:
         known = self._chatting.known(binding, kept)
         turns = await self._chatting.turns(binding, kept, _PAGE_SECONDS) if known else []
         return page(
+            request,
             "chat.html",
             title=parameters.title,
             welcome=parameters.welcome_message,
@@ -162,6 +162,10 @@ class Chats:
             httponly=True,
             samesite="lax",
         )
+
+
+def _unanswered(why: str) -> Failure:
+    return Failure(Code.ABORTED, why, "NOT_ANSWERED", status=502)
 
 
 def _event(kind: str, data: dict[str, Any]) -> str:

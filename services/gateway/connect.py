@@ -12,11 +12,11 @@ from starlette.routing import BaseRoute, Route
 
 from services.gateway import calls, contract
 from services.gateway.answers import Code, Refused, failure_of, invalid
+from services.gateway.bodies import JSON, MAX_CALL, content_type, read
 from services.gateway.contract import Method
 from services.gateway.site import Site
-from services.gateway.uploads import content_type, read_body
 
-JSON, PROTO = "application/json", "application/proto"
+PROTO = "application/proto"
 STREAM_JSON, STREAM_PROTO = "application/connect+json", "application/connect+proto"
 _END = 2
 _HEADER = struct.Struct(">BI")
@@ -30,16 +30,16 @@ def routes(site: Site) -> list[BaseRoute]:
 def _route(site: Site, method: Method) -> Route:
     async def unary(request: Request) -> Response:
         kind = _checked(request, (JSON, PROTO))
-        body = await read_body(request)
-        read = contract.read_json if kind == JSON else contract.read_binary
-        answer = await calls.unary(site, request, method, read(method.request, body))
+        body = await read(request, MAX_CALL)
+        decode = contract.read_json if kind == JSON else contract.read_binary
+        answer = await calls.unary(site, request, method, decode(method.request, body))
         return Response(_encoded(answer, kind), media_type=kind)
 
     async def stream(request: Request) -> Response:
         kind = _checked(request, (STREAM_JSON, STREAM_PROTO))
-        body = _message_of(await read_body(request))
-        read = contract.read_json if kind == STREAM_JSON else contract.read_binary
-        call = calls.stream(site, request, method, read(method.request, body))
+        body = _message_of(await read(request, MAX_CALL))
+        decode = contract.read_json if kind == STREAM_JSON else contract.read_binary
+        call = calls.stream(site, request, method, decode(method.request, body))
         return StreamingResponse(_envelopes(call, kind), media_type=kind)
 
     return Route(method.path, stream if method.streams else unary, methods=["POST"], name=method.path)

@@ -1,5 +1,6 @@
 """The methods that the API has, read from the descriptors of the services that its server registers."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,13 +11,16 @@ from google.protobuf.message import DecodeError, Message
 from workflow_engine.v1 import auth_pb2, human_task_pb2, integration_pb2, workflow_service_pb2
 
 from services.gateway.answers import invalid
-from services.gateway.uploads import check_depth
 from services.rpc import deep_messages
 
 # The levels around the 64 that values in a definition may have.
 _JSON_LEVELS = 80
 _MESSAGE_LEVELS = deep_messages.MAX_DEPTH
 _LONGEST = 300
+_WITHOUT_VALUES = ("Failed to load JSON", "Message t", "null is not")
+_PLACE = re.compile(r"(?:\bat |^Failed to parse )([A-Za-z]\w*(?:\.\w+|\[\d+\])*)")
+_ENUM = re.compile(r"for enum type ([\w.]+)")
+_STRUCTURE = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[\]{}]', re.DOTALL)
 _FILES = (auth_pb2, human_task_pb2, integration_pb2, workflow_service_pb2)
 KNOWN = tuple(service.full_name for file in _FILES for service in file.DESCRIPTOR.services_by_name.values())
 
@@ -56,7 +60,7 @@ def methods(services: Iterable[str]) -> list[Method]:
 
 def read_json(kind: type[Message], data: bytes) -> Message:
     """The message that JSON text stands for; fields by their names in the contract or in lowerCamelCase."""
-    check_depth(data, _JSON_LEVELS)
+    _check_depth(data)
     if data.strip()[:1] not in (b"{", b""):
         raise invalid("BAD_JSON", "the body must be a JSON object")
     try:
@@ -65,7 +69,7 @@ def read_json(kind: type[Message], data: bytes) -> Message:
     except UnicodeDecodeError:
         raise invalid("BAD_JSON", "the body isn't UTF-8") from None
     except json_format.ParseError as error:
-        raise invalid("BAD_JSON", f"the body can't be read: {str(error)[:_LONGEST]}") from None
+        raise invalid("BAD_JSON", f"the body can't be read: {_said(error)}") from None
 
 
 def read_fields(kind: type[Message], fields: Mapping[str, Any]) -> Message:
@@ -73,7 +77,7 @@ def read_fields(kind: type[Message], fields: Mapping[str, Any]) -> Message:
     try:
         return json_format.ParseDict(dict(fields), kind(), max_recursion_depth=_MESSAGE_LEVELS)
     except json_format.ParseError as error:
-        raise invalid("BAD_PARAMETERS", f"the parameters can't be read: {str(error)[:_LONGEST]}") from None
+        raise invalid("BAD_PARAMETERS", f"the parameters can't be read: {_said(error)}") from None
 
 
 def read_binary(kind: type[Message], data: bytes) -> Message:
@@ -92,6 +96,29 @@ def write_json(message: Message) -> str:
     return json_format.MessageToJson(
         message, indent=None, always_print_fields_with_no_presence=True, ensure_ascii=False
     )
+
+
+def _said(error: json_format.ParseError) -> str:
+    """What is wrong and where, without the value: it may be a secret that stands in the wrong place."""
+    text = str(error)
+    if text.startswith(_WITHOUT_VALUES):
+        return text[:_LONGEST]
+    found = _PLACE.findall(text) or [""]
+    kind = _ENUM.search(text)
+    return f"{found[-1] or 'a field'} can't have this value{f'; it is a {kind[1]}' if kind else ''}"
+
+
+def _check_depth(data: bytes) -> None:
+    """Refuses JSON that nests deeper, in one pass, before any parser sees it."""
+    depth = 0
+    for token in _STRUCTURE.finditer(data):
+        first = data[token.start()]
+        if first in b"[{":
+            depth += 1
+            if depth > _JSON_LEVELS:
+                raise invalid("TOO_DEEP", f"the JSON nests deeper than {_JSON_LEVELS} levels")
+        elif first in b"]}":
+            depth -= 1
 
 
 def _method(service: str, method: MethodDescriptor) -> Method:

@@ -17,10 +17,10 @@ from nodes.parameters import parse as parse_parameters
 from nodes.trigger.form import FormParameters
 from nodes.trigger.form_fields import Filled, FormField, read
 from services.gateway import bodies
+from services.gateway.answers import not_found
 from services.gateway.bodies import Body
 from services.gateway.clients import address_of
-from services.gateway.outsiders import page, refusal_page
-from services.gateway.refusals import Refusal, as_refusal, not_found
+from services.gateway.pages import page
 from services.gateway.site import Site
 from services.identity.caller import set_caller
 from services.usecases.firing import Firing, activator
@@ -77,32 +77,26 @@ class Forms:
 
     async def answer(self, request: Request) -> Response:
         """The form's page, its thanks, or where to find them."""
-        try:
-            binding = await self._firing.at(f"form:{request.path_params['path']}")
-            if binding is None:
-                raise not_found()
-            set_caller(activator(binding, "form", address_of(request)))
-            parameters = parse_parameters(FormParameters, binding.parameters)
-            if request.method == "POST":
-                return await self._sent(request, binding, parameters)
-        except Exception as error:  # noqa: BLE001 - each becomes a page; what nobody foresaw is logged
-            return refusal_page(as_refusal(error, request.url.path))
+        binding = await self._firing.at(f"form:{request.path_params['path']}")
+        if binding is None:
+            raise not_found()
+        set_caller(activator(binding, "form", address_of(request)))
+        parameters = parse_parameters(FormParameters, binding.parameters)
+        if request.method == "POST":
+            return await self._sent(request, binding, parameters)
         if "sent" in request.query_params:
-            return page("thanks.html", title=parameters.title, message=parameters.thanks)
-        return _form(parameters, _defaults(parameters))
+            return page(request, "message.html", title=parameters.title, text=parameters.thanks)
+        return _form(request, parameters, _defaults(parameters))
 
     async def _sent(self, request: Request, binding: Binding, parameters: FormParameters) -> Response:
-        body = await bodies.parse(request, await bodies.read(request))
-        if body.value is not None and not body.fields and not isinstance(body.value, dict):
-            raise Refusal(415, "NOT_A_FORM", "a form is sent as multipart/form-data or as urlencoded fields")
+        body = await bodies.read_form(request, bodies.MAX_EVENT)
         numbers: dict[str, int] = {}
         for upload in body.uploads:
             numbers[upload.field] = numbers.get(upload.field, 0) + 1
         filled = read(parameters.fields, body.fields, numbers)
-        nonce = next(iter(body.fields.get(NONCE, ())), "")
-        nonce = nonce if _NONCE.fullmatch(nonce) else ""
+        nonce = nonce if _NONCE.fullmatch(nonce := body.text(NONCE)) else ""
         if filled.errors:
-            return _form(parameters, body.fields, filled, nonce)
+            return _form(request, parameters, body.fields, filled, nonce)
 
         async def items(files: Files) -> Sequence[Item]:
             return [await _item(parameters, filled, body, files)]
@@ -119,12 +113,17 @@ async def _item(parameters: FormParameters, filled: Filled, body: Body, files: F
 
 
 def _form(
-    parameters: FormParameters, texts: Mapping[str, Sequence[str]], filled: Filled | None = None, nonce: str = ""
+    request: Request,
+    parameters: FormParameters,
+    texts: Mapping[str, Sequence[str]],
+    filled: Filled | None = None,
+    nonce: str = "",
 ) -> Response:
     errors = filled.errors if filled else {}
     return page(
+        request,
         "form.html",
-        422 if errors else 200,
+        status=422 if errors else 200,
         title=f"Error: {parameters.title}" if errors else parameters.title,
         heading=parameters.title,
         description=parameters.description,

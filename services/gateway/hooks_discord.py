@@ -6,7 +6,7 @@ from typing import Any
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from nodes.credentials.credential import Credential
@@ -15,15 +15,15 @@ from nodes.human.discord import DISCORD_BOT, DiscordBot
 from nodes.human.request import button, clipped
 from orchestrator.task_form import REJECTED, TaskField
 from services.gateway import pressing
+from services.gateway.bodies import read
 from services.gateway.callbacks import (
+    MAX_BODY,
     Clock,
-    guarded,
     is_fresh,
     object_of,
     part,
-    read_body,
-    refused,
     sender_of,
+    unproved,
 )
 from services.gateway.clients import address_of
 from services.gateway.pressing import Pressed, Refusal, Sender
@@ -41,31 +41,23 @@ def routes(site: Site, clock: Clock = time.time) -> list[BaseRoute]:
     """`/hooks/discord`, and the same with a credential's id."""
 
     async def receive(request: Request) -> Response:
-        body = await read_body(request)
-        if body is None:
-            return PlainTextResponse("too large\n", 413)
+        body = await read(request, MAX_BODY)
         stamp = request.headers.get("x-signature-timestamp", "")
         signature = _bytes(request.headers.get("x-signature-ed25519", ""))
         if signature is None or not is_fresh(stamp, clock()):
-            return refused()
+            raise unproved()
         sender = await sender_of(
             site,
             DISCORD_BOT,
             request.path_params.get("credential", ""),
             lambda credential: _proves(credential, stamp.encode() + body, signature),
         )
-        if sender is None:
-            return refused()
         interaction = object_of(body)
         if interaction.get("type") == _PING:
             return JSONResponse({"type": _PONG})
         return await _Interaction(site, sender, interaction, address_of(request)).run()
 
-    handler = guarded(receive)
-    return [
-        Route("/hooks/discord", handler, methods=["POST"]),
-        Route("/hooks/discord/{credential}", handler, methods=["POST"]),
-    ]
+    return [Route(path, receive, methods=["POST"]) for path in ("/hooks/discord", "/hooks/discord/{credential}")]
 
 
 class _Interaction:
@@ -87,10 +79,9 @@ class _Interaction:
         value = str(part(self._interaction, "data", "custom_id") or "")
         try:
             pressed = await pressing.find(self._site, value, self._sender, "DISCORD")
+            pressing.check(pressed, self._names)
         except Refusal as refusal:
             return _said(str(refusal))
-        if not pressing.may_answer(pressed, self._names):
-            return _said(pressing.not_yours(pressed))
         if kind == _COMPONENT and pressed.fields:
             return await self._form(pressed)
         filled, comment = _filled(pressed.fields, self._interaction) if kind == _FORM else ({}, "")

@@ -19,16 +19,16 @@ from nodes.human.slack_web import SlackWeb
 from orchestrator.task_form import REJECTED, problems
 from services.errors import ServiceError
 from services.gateway import pressing
+from services.gateway.answers import invalid
+from services.gateway.bodies import read
 from services.gateway.callbacks import (
-    BadCallback,
+    MAX_BODY,
     Clock,
-    guarded,
     is_fresh,
     object_of,
     part,
-    read_body,
-    refused,
     sender_of,
+    unproved,
 )
 from services.gateway.clients import address_of
 from services.gateway.pressing import Pressed, Refusal, Sender
@@ -41,28 +41,20 @@ def routes(site: Site, clock: Clock = time.time) -> list[BaseRoute]:
     """`/hooks/slack`, and the same with a credential's id."""
 
     async def receive(request: Request) -> Response:
-        body = await read_body(request)
-        if body is None:
-            return PlainTextResponse("too large\n", 413)
+        body = await read(request, MAX_BODY)
         stamp = request.headers.get("x-slack-request-timestamp", "")
         signature = request.headers.get("x-slack-signature", "")
         if not signature or not is_fresh(stamp, clock()):
-            return refused()
+            raise unproved()
         sender = await sender_of(
             site,
             SLACK_APP,
             request.path_params.get("credential", ""),
             lambda credential: _proves(credential, stamp, body, signature),
         )
-        if sender is None:
-            return refused()
         return await _Callback(site, sender, _payload(body), address_of(request)).run()
 
-    handler = guarded(receive)
-    return [
-        Route("/hooks/slack", handler, methods=["POST"]),
-        Route("/hooks/slack/{credential}", handler, methods=["POST"]),
-    ]
+    return [Route(path, receive, methods=["POST"]) for path in ("/hooks/slack", "/hooks/slack/{credential}")]
 
 
 class _Callback:
@@ -89,11 +81,10 @@ class _Callback:
         value = part(self._payload, "actions", 0, "value")
         try:
             pressed = await pressing.find(self._site, str(value or ""), self._sender, "SLACK")
+            names = await self._names(pressed)
+            pressing.check(pressed, names)
         except Refusal as refusal:
             return await self._say(str(refusal))
-        names = await self._names(pressed)
-        if not pressing.may_answer(pressed, names):
-            return await self._say(pressing.not_yours(pressed))
         if pressed.fields:
             return await self._open_form(pressed)
         who = pressing.person(pressed, names, "SLACK")
@@ -170,7 +161,7 @@ def _payload(body: bytes) -> dict[str, Any]:
     try:
         found = parse_qs(body.decode(), max_num_fields=50).get("payload", [""])[0]
     except ValueError:
-        raise BadCallback("the body is no form") from None
+        raise invalid("BAD_CALLBACK", "the body is no form") from None
     return object_of(found)
 
 

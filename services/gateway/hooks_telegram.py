@@ -13,7 +13,8 @@ from nodes.errors import NodeError
 from nodes.human.request import clipped
 from nodes.human.telegram import TELEGRAM_BOT, TelegramBot, api_of
 from services.gateway import pressing
-from services.gateway.callbacks import guarded, object_of, part, read_body, refused, sender_of
+from services.gateway.bodies import read
+from services.gateway.callbacks import MAX_BODY, object_of, part, sender_of, unproved
 from services.gateway.clients import address_of
 from services.gateway.pressing import Pressed, Refusal, Sender
 from services.gateway.site import Site
@@ -25,27 +26,19 @@ def routes(site: Site) -> list[BaseRoute]:
     """`/hooks/telegram`, and the same with a credential's id."""
 
     async def receive(request: Request) -> Response:
-        body = await read_body(request)
-        if body is None:
-            return PlainTextResponse("too large\n", 413)
+        body = await read(request, MAX_BODY)
         secret = request.headers.get("x-telegram-bot-api-secret-token", "")
         if not secret:
-            return refused()
+            raise unproved()
         sender = await sender_of(
             site,
             TELEGRAM_BOT,
             request.path_params.get("credential", ""),
             lambda credential: _proves(credential, secret),
         )
-        if sender is None:
-            return refused()
         return await _update(site, sender, object_of(body), address_of(request))
 
-    handler = guarded(receive)
-    return [
-        Route("/hooks/telegram", handler, methods=["POST"]),
-        Route("/hooks/telegram/{credential}", handler, methods=["POST"]),
-    ]
+    return [Route(path, receive, methods=["POST"]) for path in ("/hooks/telegram", "/hooks/telegram/{credential}")]
 
 
 async def _update(site: Site, sender: Sender, update: dict[str, Any], address: str) -> Response:
@@ -57,10 +50,9 @@ async def _update(site: Site, sender: Sender, update: dict[str, Any], address: s
     pressing.speaks(sender, names[0], address)
     try:
         pressed = await pressing.find(site, str(query.get("data") or ""), sender, "TELEGRAM")
+        pressing.check(pressed, names)
     except Refusal as refusal:
         return _said(query, str(refusal))
-    if not pressing.may_answer(pressed, names):
-        return _said(query, pressing.not_yours(pressed))
     if pressed.fields:
         return _said(query, await _send_link(site, sender, pressed, names[0]))
     who = pressing.person(pressed, names, "TELEGRAM")

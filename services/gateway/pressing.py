@@ -78,13 +78,12 @@ async def find(site: Site, value: str, sender: Sender, channel: str) -> Pressed:
     return Pressed(task, option, task.options.index(option))
 
 
-def may_answer(pressed: Pressed, names: Sequence[str]) -> bool:
-    """Whether somebody of these names is among those who may answer."""
+def check(pressed: Pressed, names: Sequence[str]) -> None:
+    """Refusal unless somebody of these names is among those who may answer."""
     row = pressed.task.row
-    own = {folded(name) for name in names}
-    if own & {folded(name) for name in row.excluded}:
-        return False
-    return not row.assignees or bool(own & {folded(name) for name in row.assignees})
+    own, assignees, excluded = ({folded(name) for name in some} for some in (names, row.assignees, row.excluded))
+    if own & excluded or (assignees and not own & assignees):
+        raise Refusal(f"Thank you, but this isn't for you to decide: {row.title[:200]}")
 
 
 def person(pressed: Pressed, names: Sequence[str], via: str) -> Person:
@@ -121,11 +120,6 @@ async def personal_link(site: Site, pressed: Pressed, name: str) -> str:
     if link is None:
         return "This task has a form, and it isn't known where people reach this installation."
     return f"Please fill in the form: {link.url}\nYour code, to type there: {link.code}"
-
-
-def not_yours(pressed: Pressed) -> str:
-    """What somebody is told who may not answer."""
-    return f"Thank you, but this isn't for you to decide: {pressed.task.row.title[:200]}"
 
 
 def _option(options: tuple[TaskOption, ...], head: str) -> TaskOption | None:

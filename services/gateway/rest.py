@@ -11,11 +11,11 @@ from starlette.routing import BaseRoute, Route
 
 from services.gateway import calls, contract
 from services.gateway.answers import invalid
+from services.gateway.bodies import JSON, MAX_CALL, content_type, read, unsupported
 from services.gateway.contract import Method
 from services.gateway.events import watch
 from services.gateway.rest_table import TABLE, Place
 from services.gateway.site import Site
-from services.gateway.uploads import JSON, content_type, read_body, unsupported
 
 # Messages that JSON writes as text.
 TEXTUAL = {"google.protobuf.Timestamp", "google.protobuf.Duration"}
@@ -89,7 +89,7 @@ def _scalar(field: Any, text: str) -> Any:
 
 async def _posted(request: Request, method: Method) -> Message:
     """The request that the path and a JSON body describe; no body stands for no fields."""
-    kind, body = content_type(request).media_type, await read_body(request)
+    kind, body = content_type(request).media_type, await read(request, MAX_CALL)
     if kind != JSON and (body or kind):
         raise unsupported(JSON)
     if request.query_params:

@@ -13,13 +13,14 @@ from orchestrator.items import INLINE_LIMIT, OUTPUT_LIMIT, Items, Part
 from orchestrator.record import Status
 from services.errors import NotFound
 from services.gateway import bodies
+from services.gateway.answers import Code, Refused, not_found
 from services.gateway.clients import address_of
-from services.gateway.refusals import Refusal, guarded, not_found
 from services.gateway.site import Site
 from services.gateway.webhooks import request_item
-from services.identity.caller import Caller, Role, set_caller
+from services.identity.caller import Caller, Role, current_caller, set_caller
 from services.identity.resuming import Resuming
 from services.store import executions, payloads
+from services.store.audit import audit
 from temporal.client import CallRefusedError, RunNotFoundError
 
 _TAKEN = ["POST", "PUT"]
@@ -32,8 +33,7 @@ _PATIENCE = 20.0
 
 def routes(site: Site) -> list[BaseRoute]:
     """The address of every run that waits."""
-    answer = guarded(Waits(site).answer)
-    return [Route("/webhook/wait/{execution_id}/{signature}", answer, methods=_METHODS)]
+    return [Route("/webhook/wait/{execution_id}/{signature}", Waits(site).answer, methods=_METHODS)]
 
 
 class Waits:
@@ -52,7 +52,8 @@ class Waits:
             allowed = {"Allow": ", ".join([*_TAKEN, "OPTIONS"])}
             if request.method == "OPTIONS":
                 return Response(status_code=204, headers=allowed)
-            raise Refusal(405, "METHOD_NOT_ALLOWED", "a run is resumed by POST or PUT", allowed)
+            message = "a run is resumed by POST or PUT"
+            raise Refused(Code.UNIMPLEMENTED, "METHOD_NOT_ALLOWED", message, 405, allowed)
         try:
             async with self._backend.database.driver() as connection:
                 row = await executions.get_brief(connection, execution_id)
@@ -74,7 +75,7 @@ class Waits:
         text = exact_json.dumps([item])
         raw = text.encode()
         if len(raw) > OUTPUT_LIMIT:
-            raise Refusal(413, "BODY_TOO_LARGE", f"the call has more than {OUTPUT_LIMIT:,} bytes")
+            raise bodies.too_large(OUTPUT_LIMIT)
         if len(raw) <= INLINE_LIMIT:
             return Items((Part(1, len(raw), 0, text),))
         (ref,) = await payloads.put(self._backend.database, execution_id, [raw])
@@ -84,15 +85,18 @@ class Waits:
         until = time.monotonic() + _EARLY_SECONDS
         while True:
             try:
-                async with asyncio.timeout(_PATIENCE):
+                # What isn't done isn't told: a refusal takes the entry back.
+                async with asyncio.timeout(_PATIENCE), self._backend.database.transaction() as session:
+                    audit(session, current_caller(), "execution.call", "execution", execution_id)
+                    await session.flush()
                     return await self._backend.runs.call(execution_id, call)
             except RunNotFoundError:
                 raise _ended() from None
             except CallRefusedError as error:
                 if error.code != "CALL_NOT_AWAITED" or time.monotonic() > until:
-                    raise Refusal(409, error.code, str(error)) from None
+                    raise Refused(Code.ABORTED, error.code, str(error)) from None
             await asyncio.sleep(_PAUSE)
 
 
-def _ended() -> Refusal:
-    return Refusal(410, "RUN_ENDED", "the run has ended; it waits for nothing any more")
+def _ended() -> Refused:
+    return Refused(Code.NOT_FOUND, "RUN_ENDED", "the run has ended; it waits for nothing any more", 410)

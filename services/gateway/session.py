@@ -11,12 +11,12 @@ from starlette.routing import BaseRoute, Route
 from workflow_engine.v1 import auth_pb2
 
 from services.gateway import calls, contract, cookies
-from services.gateway.answers import Code, Failure, failure_of, invalid
+from services.gateway.answers import Code, Failure, failure_of
+from services.gateway.bodies import JSON, content_type, read, read_form, unsupported
 from services.gateway.csrf import Csrf
 from services.gateway.pages import page
 from services.gateway.renewal import METHODS, tokens_of
 from services.gateway.site import Site
-from services.gateway.uploads import JSON, content_type, read_body, read_form, unsupported
 
 _PATH = "/api/v1/session"
 _FORM_BYTES = 16 * 1024
@@ -34,7 +34,7 @@ def routes(site: Site, csrf: Csrf) -> list[BaseRoute]:
     async def sign_in(request: Request) -> Response:
         if content_type(request).media_type != JSON:
             raise unsupported(JSON)
-        given = contract.read_json(auth_pb2.SignInRequest, await read_body(request, _FORM_BYTES))
+        given = contract.read_json(auth_pb2.SignInRequest, await read(request, _FORM_BYTES))
         answer = await _signed_in(site, request, given)
         shown = json_format.MessageToDict(answer, always_print_fields_with_no_presence=True)
         # The tokens are the cookies' alone: no script of the page ever sees them.
@@ -64,11 +64,8 @@ def _page_routes(site: Site) -> list[BaseRoute]:
         return _form(site, request, local_path(request.query_params.get("next", "")))
 
     async def post(request: Request) -> Response:
-        form = await read_form(request, limit=_FORM_BYTES)
-        email, password, target = (form.get(name, "") for name in ("email", "password", "next"))
-        if not (isinstance(email, str) and isinstance(password, str) and isinstance(target, str)):
-            raise invalid("BAD_FORM", "the form has a file where a text is expected")
-        target = local_path(target)
+        form = await read_form(request, _FORM_BYTES)
+        email, password, target = form.text("email"), form.text("password"), local_path(form.text("next"))
         try:
             answer = await _signed_in(site, request, auth_pb2.SignInRequest(email=email, password=password))
         except grpc.aio.AioRpcError as error:

@@ -16,7 +16,6 @@ from services.gateway.origins import comes_from_here
 from services.gateway.paths import SAFE, SIGN_IN, checks_origin_itself, is_for_outsiders, is_visited
 from services.gateway.renewal import EARLY, Renewal
 from services.gateway.site import Site
-from services.gateway.uploads import FORM, MULTIPART, content_type
 
 
 class SessionCookies:
@@ -69,9 +68,6 @@ class SessionCookies:
             raise refused()
         if self._csrf.valid(request.headers.get(HEADER, ""), session_id):
             request.state.access_token = access
-        elif HEADER not in request.headers and content_type(request).media_type in (FORM, MULTIPART):
-            # Whoever reads the form finds its token, or doesn't: until then nobody is signed in.
-            request.state.unproved_token = access
         else:
             raise refused()
 

@@ -4,7 +4,6 @@ import secrets
 from typing import Any
 from urllib.parse import urlsplit
 
-from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -15,7 +14,8 @@ from orchestrator.people import folded
 from orchestrator.task_form import REJECTED, find_option, problems
 from services.errors import ServiceError
 from services.gateway import visitors
-from services.gateway.callbacks import guarded
+from services.gateway.answers import Code, Refused
+from services.gateway.bodies import Body, read_form
 from services.gateway.clients import address_of
 from services.gateway.pages import page
 from services.gateway.site import Site
@@ -27,25 +27,14 @@ from services.usecases.answering import Given, closed
 from services.usecases.task_links import Opened, TaskLinks
 
 COOKIE = "task_page"
-MAX_FORM_PARTS = 200
-MAX_PART = 256 * 1024
-_HEADERS = {
-    "content-security-policy": "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; "
-    "frame-ancestors 'none'",
-    "x-frame-options": "DENY",
-    # With "no-referrer" browsers would say "Origin: null" of our own page's form.
-    "referrer-policy": "same-origin",
-    "x-content-type-options": "nosniff",
-    "x-robots-tag": "noindex, nofollow",
-}
 
 
 def routes(site: Site) -> list[BaseRoute]:
     """`/task/{token}`."""
     pages = _Pages(site)
     return [
-        Route("/task/{token}", guarded(pages.show), methods=["GET"]),
-        Route("/task/{token}", guarded(pages.take), methods=["POST"]),
+        Route("/task/{token}", pages.show, methods=["GET"]),
+        Route("/task/{token}", pages.take, methods=["POST"]),
     ]
 
 
@@ -62,7 +51,7 @@ class _Pages:
         token = request.path_params["token"]
         opened = await self._links.open(token)
         if opened is None:
-            return _nothing(request)
+            raise _nothing()
         if self._signer is None:
             return _message(
                 request, opened, "This installation can't take answers by links: it has no SECRET_KEY.", 503
@@ -76,10 +65,9 @@ class _Pages:
         token = request.path_params["token"]
         opened = await self._links.open(token)
         if opened is None:
-            return _nothing(request)
+            raise _nothing()
         known = await self._known(request, opened)
-        async with request.form(max_files=0, max_fields=MAX_FORM_PARTS, max_part_size=MAX_PART) as form:
-            return await self._taken(request, opened, token, form, known=known)
+        return await self._taken(request, opened, token, await read_form(request), known=known)
 
     async def _known(self, request: Request, opened: Opened) -> bool:
         """Whether the link's person has signed in, which is better than a code; else the link itself says who calls."""
@@ -92,31 +80,31 @@ class _Pages:
             return False
         return folded(recipient) in {folded(name) for name in visitor.names}
 
-    async def _taken(self, request: Request, opened: Opened, token: str, form: FormData, *, known: bool) -> Response:
-        if not self._is_ours(request, token, str(form.get("csrf", ""))):
+    async def _taken(self, request: Request, opened: Opened, token: str, form: Body, *, known: bool) -> Response:
+        if not self._is_ours(request, token, form.text("csrf")):
             text = "This answer didn't come from the page itself. Open the link again, and answer there."
             return _message(request, opened, text, 403)
         if opened.task.status != "OPEN":
             return _message(request, opened, _ended(opened), 409)
-        option = find_option(opened.task.options, str(form.get("decision", "")))
+        option = find_option(opened.task.options, form.text("decision"))
         if option is None:
             return self._form(request, opened, token, known, form, {"decision": "Choose one of the answers."}, 422)
         fields = fields_of(opened.task.row)
         filled = {
             field.name: value
             for field in fields
-            if (value := typed.value(field, [str(text) for text in form.getlist(f"f_{field.name}")])) is not None
+            if (value := typed.value(field, [*form.fields.get(f"f_{field.name}", ())])) is not None
         }
         wrong = dict(problems(fields, filled, complete=option.port != REJECTED))
         if wrong:
             return self._form(request, opened, token, known, form, wrong, 422)
         try:
             if not known:
-                await self._links.confirm(opened, token, str(form.get("code", "")))
+                await self._links.confirm(opened, token, form.text("code"))
             given = Given(
                 opened.task.row.id,
                 option.name,
-                comment=str(form.get("comment", "")).strip(),
+                comment=form.text("comment").strip(),
                 fields_json=exact_json.dumps(filled) if filled else "",
             )
             answered = await self._links.answer(opened, token, given, address_of(request))
@@ -137,7 +125,7 @@ class _Pages:
         opened: Opened,
         token: str,
         known: bool,
-        form: FormData | None = None,
+        form: Body | None = None,
         wrong: dict[str, str] | None = None,
         status: int = 200,
     ) -> Response:
@@ -147,14 +135,13 @@ class _Pages:
             request,
             "task.html",
             status=status,
-            headers=_HEADERS,
             task=opened.task.row,
             recipient=opened.link.recipient,
             known=known,
             options=opened.task.options,
             fields=[_shown(field, form) for field in fields_of(opened.task.row)],
             subject=_subject(opened),
-            comment=str(form.get("comment", "")) if form else "",
+            comment=form.text("comment") if form else "",
             csrf=self._signer.sign(cookie, links.hashed(token)),
             wrong=wrong or {},
         )
@@ -174,12 +161,12 @@ class _Pages:
         return request.headers.get("sec-fetch-site", "same-origin") in ("same-origin", "none")
 
 
-def _nothing(request: Request) -> Response:
-    return page(request, "task_message.html", status=404, headers=_HEADERS, title="", text="There is nothing here.")
+def _nothing() -> Refused:
+    return Refused(Code.NOT_FOUND, "NOT_FOUND", "there is nothing at this address")
 
 
 def _message(request: Request, opened: Opened, text: str, status: int) -> Response:
-    return page(request, "task_message.html", status=status, headers=_HEADERS, title=opened.task.row.title, text=text)
+    return page(request, "message.html", status=status, title=opened.task.row.title, text=text)
 
 
 def _ended(opened: Opened) -> str:
@@ -199,11 +186,11 @@ def _subject(opened: Opened) -> list[tuple[str, str]]:
     return [(name, text[:2000]) for name, text in shown[:50]]
 
 
-def _shown(field: Any, form: FormData | None) -> dict[str, Any]:
+def _shown(field: Any, form: Body | None) -> dict[str, Any]:
     """A field with what it holds now: what was sent, or what it begins with."""
     default = exact_json.loads(field.default) if field.default else None
     given = default if isinstance(default, list) else [] if default is None else [default]
     texts = [str(one).lower() if isinstance(one, bool) else str(one) for one in given]
     if form is not None:
-        texts = [str(text) for text in form.getlist(f"f_{field.name}")]
+        texts = [*form.fields.get(f"f_{field.name}", ())]
     return {"spec": field, "texts": texts, "text": texts[-1] if texts else ""}

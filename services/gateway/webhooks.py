@@ -17,9 +17,9 @@ from nodes.parameters import parse as parse_parameters
 from nodes.trigger.webhook import CREDENTIAL_OF, WebhookParameters
 from orchestrator.record import Status
 from services.gateway import bodies, callers
+from services.gateway.answers import Code, Failure, Refused, invalid, not_found
 from services.gateway.bodies import Body
 from services.gateway.clients import address_of
-from services.gateway.refusals import Refusal, guarded, not_found
 from services.gateway.site import Site
 from services.identity.caller import set_caller
 from services.usecases.firing import Firing, activator
@@ -34,7 +34,7 @@ _PATIENCE = 15.0
 
 def routes(site: Site) -> list[BaseRoute]:
     """The address of every webhook."""
-    return [Route("/webhook/{path:path}", guarded(Webhooks(site).answer), methods=_METHODS)]
+    return [Route("/webhook/{path:path}", Webhooks(site).answer, methods=_METHODS)]
 
 
 class Webhooks:
@@ -117,7 +117,7 @@ def _without_run(request: Request, parameters: WebhookParameters) -> Response | 
         return Response(status_code=200)
     if request.method not in parameters.methods:
         message = f"this address takes {', '.join(parameters.methods)}, not {request.method}"
-        raise Refusal(405, "METHOD_NOT_ALLOWED", message, {"Allow": allowed})
+        raise Refused(Code.UNIMPLEMENTED, "METHOD_NOT_ALLOWED", message, 405, {"Allow": allowed})
     return None
 
 
@@ -128,12 +128,14 @@ def _event_id(request: Request, parameters: WebhookParameters) -> str:
     values = request.headers.getlist(name)
     if len(values) != 1 or not 0 < len(values[0]) <= _MOST_EVENT_ID:
         message = f"the header {name} must name the delivery, once, in up to {_MOST_EVENT_ID} characters"
-        raise Refusal(400, "DELIVERY_UNNAMED", message)
+        raise invalid("DELIVERY_UNNAMED", message)
     return values[0]
 
 
 def _failed(outcome: Outcome, execution_id: str) -> Response:
     late = outcome.status is Status.TIMED_OUT
     message = "the workflow took too long" if late else f"the workflow ended {outcome.status.value}"
-    error = {"code": f"WORKFLOW_{outcome.status.value}", "message": message, "execution_id": execution_id}
-    return JSONResponse({"error": error}, 504 if late else 502, {"X-Execution-Id": execution_id})
+    code, status = (Code.DEADLINE_EXCEEDED, 504) if late else (Code.ABORTED, 502)
+    failure = Failure(code, message, f"WORKFLOW_{outcome.status.value}", status=status)
+    body = failure.body | {"execution_id": execution_id}
+    return JSONResponse(body, failure.http_status, {"X-Execution-Id": execution_id})

@@ -10,6 +10,7 @@ import pytest
 from starlette.applications import Starlette
 
 from services.gateway import hooks_discord, hooks_slack, hooks_telegram
+from services.gateway.failures import HANDLERS
 from services.gateway.site import Site
 from tests.people import test_links
 from tests.people.conftest import Installation, Json
@@ -34,7 +35,8 @@ async def test_signed_callbacks(installation: Installation, row: Json) -> None:
             *hooks_slack.routes(site, lambda: row["now"]),
             *hooks_discord.routes(site, lambda: row["now"]),
             *hooks_telegram.routes(site),
-        ]
+        ],
+        exception_handlers=HANDLERS,
     )
     headers = [(key.encode(), value.encode("utf-8")) for key, value in row["headers"].items()]
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as http:

@@ -12,6 +12,8 @@ import pytest
 
 from services.store.keyring import new_key
 from tests.graphs import flow, javascript, node, sets, trigger, workflow
+from tests.services.triggers.test_chats import chat
+from tests.services.triggers.test_forms import form
 
 if TYPE_CHECKING:
     from playwright.async_api import Page
@@ -154,6 +156,58 @@ async def test_from_signing_in_to_the_approval(guarded: "Server", make_context: 
     await page.get_by_role("status").get_by_text("The run has ended: completed").wait_for()
     await page.get_by_role("button", name="Pay, Completed").wait_for()
     assert await page.get_by_role("button", name="Refuse, Completed").count() == 0
+
+
+async def test_signing_in_without_a_script(guarded: "Server", make_context: Any) -> None:
+    """A browser says where the form comes from, and isn't refused for what it says."""
+    page = await (await make_context(java_script_enabled=False)).new_page()
+    posts: list[Any] = []
+    page.on("request", lambda request: posts.append(request) if request.method == "POST" else None)
+    await page.goto(f"{_url(guarded)}/signin?next=/docs")
+    for password in ("wrong", _PASSWORD):
+        await page.get_by_label("E-mail address").fill(_EMAIL)
+        await page.get_by_label("Password").fill(password)
+        await page.get_by_role("button", name="Sign in").click()
+        if password == "wrong":
+            await page.get_by_role("alert").get_by_text("the password is wrong").wait_for()
+    await page.wait_for_url(f"{_url(guarded)}/docs")
+    assert [(await post.all_headers())["origin"] for post in posts] == [_url(guarded)] * 2
+    session = await (await page.request.get(f"{_url(guarded)}/api/v1/session")).json()
+    assert session["user"]["email"] == _EMAIL
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["with a script", "without"])
+async def test_outsiders_pages(local: "Server", make_context: Any, axe: str, script: bool) -> None:
+    """A chat and a form, whose pages may load nothing but our own style sheet and script."""
+    page = await (await make_context(java_script_enabled=script)).new_page()
+    for made in (chat("talk", title="Ask us", welcome_message="Hello!"), form("order")):
+        answer = await page.request.post(f"{_url(local)}/api/v1/workflows", data=made)
+        workflow_id = (await answer.json())["workflow"]["id"]
+        activated = await page.request.post(f"{_url(local)}/api/v1/workflows/{workflow_id}:activate", data={})
+        assert activated.ok, await activated.text()
+    await page.goto(f"{_url(local)}/chat/talk")
+    assert await page.evaluate("getComputedStyle(document.querySelector('.log')).listStyleType") == "none"
+    await page.get_by_label("Your message").fill("good morning")
+    await page.get_by_role("button", name="Send").click()
+    await page.get_by_text("You said good morning").wait_for()
+    if script:
+        assert page.url == f"{_url(local)}/chat/talk"
+        await page.evaluate(axe)
+        assert [one["id"] for one in (await page.evaluate("axe.run()"))["violations"]] == []
+    await page.goto(f"{_url(local)}/form/order")
+    if script:
+        await page.evaluate(axe)
+        assert [one["id"] for one in (await page.evaluate("axe.run()"))["violations"]] == []
+    for label, value in (("Your <name>", "Ada"), ("price", "1.50"), ("mail", "ada@example.org")):
+        if await page.get_by_label(label).count():
+            await page.get_by_label(label).fill(value)
+    await page.get_by_label("agreed").check()
+    await page.get_by_label("size").select_option("M")
+    await page.get_by_role("button", name="Send").click()
+    await page.get_by_role("status").get_by_text("See you.").wait_for()
+    await page.goto(f"{_url(local)}/form/order")
+    await page.goto(f"{_url(local)}/chat/talk")
+    await page.screenshot(path=f"/tmp/chat-{script}.png")
 
 
 async def _served(database_url: str, client: "Client", *, local: bool) -> "AsyncIterator[Server]":

@@ -12,16 +12,15 @@ from typing import Any
 import httpx
 import pytest
 from starlette.applications import Starlette
-from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from nodes.errors import PermanentError
 from nodes.files.store import FileStore
+from services.gateway.bodies import read_form
 from services.gateway.failures import HANDLERS
 from services.gateway.server import HttpServer
-from services.gateway.uploads import read_form
 from tests.nodes.files.conftest import LIMIT
 
 MARKER = Path("/tmp/pwned-marker")
@@ -141,11 +140,8 @@ async def upload(store: FileStore, content_types: list[str], operate: Callable[.
     """Posts a file to an endpoint that reads its form as the gateway's do; PermanentError as it was refused."""
 
     async def receive(request: Request) -> JSONResponse:
-        form = await read_form(request, file_limit=LIMIT)
-        file = form["file"]
-        assert isinstance(file, UploadFile)
-        await operate(store, "write", path="upload", content=(await file.read()).decode())
-        await form.close()
+        (file,) = (await read_form(request)).uploads
+        await operate(store, "write", path="upload", content=file.content.decode())
         return JSONResponse({})
 
     server = HttpServer(host="127.0.0.1", port=0)

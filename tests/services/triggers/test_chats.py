@@ -118,7 +118,7 @@ async def test_a_failed_run_says_nothing_of_its_inside(gateway: Gateway) -> None
     async with gateway.http() as http:
         response = await http.post(f"/chat/{path}/messages", json={"message": "hi"})
     assert response.status_code == 502
-    assert response.json()["error"]["code"] == "NOT_ANSWERED"
+    assert response.json()["reason"] == "NOT_ANSWERED"
     assert "secret" not in response.text
 
 

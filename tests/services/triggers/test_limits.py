@@ -19,7 +19,7 @@ async def test_a_webhook_beyond_the_limit_is_not_acknowledged(gateway: Gateway) 
         second = await http.post(f"/webhook/{path}", content=b"{}", headers=JSON)
     assert (first.status_code, second.status_code) == (202, 429)
     assert int(second.headers["retry-after"]) >= 1
-    assert second.json()["error"]["code"] == "TOO_MANY_RUNS"
+    assert second.json()["reason"] == "TOO_MANY_RUNS"
     assert len(await gateway.runs(workflow_id)) == 1
     run = first.json()["execution_id"]
     await gateway.stub.CancelExecution(execution_pb2.CancelExecutionRequest(execution_id=run))
