@@ -11,7 +11,7 @@ from activities.ports import Happening
 from orchestrator.people import Answer, Reassignment, RefusedAnswerError, Taken, check_person, read_fields
 from orchestrator.task_form import find_option
 from services.errors import PreconditionFailed, ServiceError, invalid, precondition
-from services.identity.caller import current_caller
+from services.identity.caller import Caller, current_caller
 from services.identity.scope import acting, actor, scope
 from services.store import human_tasks, paging
 from services.store.audit import audit
@@ -103,6 +103,8 @@ class Answering:
 
     async def take(self, task: Task, given: Given, person: Person) -> Answered:
         """Answers a task for a person, whoever calls."""
+        # Not told of is not done: the run would have taken it before anybody asks who calls.
+        caller = current_caller()
         if task.status != "OPEN":
             raise closed(task)
         answer = Answer(
@@ -117,7 +119,7 @@ class Answering:
         )
         answer = _checked(task, answer)
         taken = await self._taken(task, answer)
-        await self._record(task, answer, taken, person)
+        await self._record(task, answer, taken, person, caller)
         _log.info("task answered", task_id=task.row.id, decision=given.decision, by=person.name, via=person.via)
         now = await self._again(task)
         if now.status == "ANSWERED":
@@ -184,7 +186,7 @@ class Answering:
                 raise closed(now)
             await asyncio.sleep(0.1)
 
-    async def _record(self, task: Task, answer: Answer, taken: Taken, person: Person) -> None:
+    async def _record(self, task: Task, answer: Answer, taken: Taken, person: Person, caller: Caller) -> None:
         text = answer.decision + (f": {answer.comment}" if answer.comment else "")
         happening = Happening(task.row.id, f"answered:{answer.by}", "answered", answer.by, answer.via, text)
         async with self._backend.database.transaction() as session:
@@ -196,7 +198,7 @@ class Answering:
                 await links.use(session, person.token)
             audit(
                 session,
-                current_caller(),
+                caller,
                 "task.answer",
                 "task",
                 task.row.id,

@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from workflow_engine.v1 import human_task_pb2 as tasks
 
+from services.gateway import pressing
 from tests.people.conftest import (
     DISCORD_KEY,
     SIGNING_SECRET,
@@ -299,6 +300,46 @@ async def test_telegram_form_by_a_link_of_ones_own(installation: Installation) -
     private = next(call for call in reversed(chat.of("/sendMessage")) if call["chat_id"] == "77")
     assert "/task/" in private["text"]
     await installation.stub.CancelExecution(cancel(run))
+
+
+def _nobody(caller: Any) -> None:
+    """An entry point that forgets to say who calls."""
+
+
+PRESSED: dict[str, tuple[Any, Json, Any]] = {
+    "slack": (slack, {"channel": "C1"}, lambda value, chat: slack_signed(press(value, chat))),
+    "discord": (
+        discord,
+        {"channel": "57"},
+        lambda value, _: discord_signed({"type": 3, "data": {"custom_id": value}, "user": {"id": "5"}}),
+    ),
+    "telegram": (
+        telegram,
+        {"chat_id": 5},
+        lambda value, _: telegram_sent({"callback_query": {"id": "7", "from": {"id": 11}, "data": value}}),
+    ),
+}
+
+
+@pytest.mark.parametrize("vendor", PRESSED)
+async def test_a_callback_says_who_acts(
+    installation: Installation, vendor: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    credential, where, sent = PRESSED[vendor]
+    chat = installation.chat
+    flow = asking(vendor.upper(), await credential(installation), base_url=chat.url, **where)
+    task = await installation.task(await installation.start(flow, {"id": 3}))
+    pressed = sent(f"0:{task.task_id}", chat.url)
+    with monkeypatch.context() as forgetful:
+        forgetful.setattr(pressing, "set_caller", _nobody)
+        assert (await installation.http.post(f"/hooks/{vendor}", **pressed)).status_code == 500
+    assert (await installation.show(task.task_id)).status == tasks.TASK_OPEN
+    assert (await installation.http.post(f"/hooks/{vendor}", **pressed)).status_code == 200
+    assert (await installation.show(task.task_id)).status == tasks.TASK_ANSWERED
+    async with installation.parts.database.single() as connection:
+        query = "SELECT workspace, via, address FROM audit_log WHERE object_id = %s AND action = 'task.answer'"
+        found = (await connection.exec_driver_sql(query, (task.task_id,))).all()
+    assert [tuple(row) for row in found] == [("default", vendor, "127.0.0.1")]
 
 
 async def test_secrets_are_nowhere(installation: Installation) -> None:

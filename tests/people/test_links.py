@@ -14,6 +14,8 @@ from aiosmtpd.smtp import SMTP
 from workflow_engine.v1 import execution_pb2 as ex
 from workflow_engine.v1 import human_task_pb2 as tasks
 
+from services.gateway import tasks as task_page
+from services.usecases import task_links
 from tests.nodes.mail.server import Mailbox, serving
 from tests.people.conftest import Installation, Json, asking
 
@@ -172,7 +174,7 @@ async def test_tampered_and_foreign_tokens(installation: Installation, mailbox: 
     altered = case.letter.path[:-1] + ("A" if last != "A" else "B")
     for response in (await browser.open(altered), await browser.http.post(altered, data={"decision": "approved"})):
         assert response.status_code == 404
-        assert "nothing here" in response.text
+        assert "nothing at this address" in response.text
         assert "Order" not in response.text
     page = await browser.open(other.letter.path)
     token = re.search(r'name="csrf" value="([^"]+)"', page.text)
@@ -284,6 +286,26 @@ async def test_cross_site_and_framing(installation: Installation, mailbox: Mailb
         assert (await without_cookie.post(case.letter.path, data=good)).status_code == 403
     assert await is_open(installation, case)
     await cancel(installation, case)
+
+
+async def test_a_link_says_who_acts(
+    installation: Installation, mailbox: Mailbox, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = await asked(installation, mailbox)
+
+    def nobody(caller: Any) -> None:
+        """An entry point that forgets to say who calls."""
+
+    with monkeypatch.context() as forgetful:
+        for entry in (task_page, task_links):
+            forgetful.setattr(entry, "set_caller", nobody)
+        assert (await browser.send(case.letter.path, code=case.letter.code)).status_code == 500
+    assert await is_open(installation, case)
+    assert (await browser.send(case.letter.path, code=case.letter.code)).status_code == 200
+    async with installation.parts.database.single() as connection:
+        query = "SELECT actor, workspace, via, address FROM audit_log WHERE object_id = %s AND action = 'task.answer'"
+        found = (await connection.exec_driver_sql(query, (case.task.task_id,))).all()
+    assert [tuple(row) for row in found] == [("ann@example.org", "default", "link", "127.0.0.1")]
 
 
 async def test_gmail(installation: Installation, browser: Browser) -> None:
