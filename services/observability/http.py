@@ -67,12 +67,12 @@ def route_of(scope: Scope) -> str:
     if "endpoint" not in scope:
         return NO_ROUTE
     # Only whole segments: what a parameter holds may be part of a name elsewhere.
-    names = {str(value): f"{{{name}}}" for name, value in scope.get("path_params", {}).items()}
+    names = [(str(value), f"{{{name}}}") for name, value in scope.get("path_params", {}).items()]
     path = str(scope["path"])
-    for value, name in sorted(names.items(), key=lambda pair: -len(pair[0])):
+    for value, name in sorted(names, key=lambda pair: -len(pair[0])):
         if value:
             path = f"{path}/".replace(f"/{value}/", f"/{name}/", 1).replace(f"/{value}:", f"/{name}:", 1)[:-1]
-    return path if all(name in path for value, name in names.items() if value) else NO_ROUTE
+    return path if all(name in path for value, name in names if value) else NO_ROUTE
 
 
 def _carrier(scope: Scope) -> dict[str, str]:
