@@ -63,8 +63,51 @@ class TimerView:
     paused: bool = False
 
 
-class Schedules:
-    """The schedules of triggers, by the id of their binding.
+class Steering:
+    """What can be done to the schedules that there are, by the id of their binding; RPCError if one is missing."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    async def describe(self, binding_ids: Sequence[str]) -> Mapping[str, TimerView]:
+        """How the schedules stand, of those bindings that have one."""
+        found = {}
+        for binding_id in binding_ids:
+            described = await self._described(binding_id)
+            if described is not None:
+                found[binding_id] = _view(described)
+        return found
+
+    async def pause(self, binding_id: str, note: str) -> None:
+        """Has the schedule start nothing."""
+        await self._handle(binding_id).pause(note=note or None)
+
+    async def resume(self, binding_id: str, note: str) -> None:
+        """Has a paused schedule go on."""
+        await self._handle(binding_id).unpause(note=note or None)
+
+    async def trigger(self, binding_id: str) -> None:
+        """Acts at once, as if it were time."""
+        await self._handle(binding_id).trigger()
+
+    async def backfill(self, binding_id: str, begin: datetime, end: datetime, overlap: str = "buffer_all") -> None:
+        """Acts for each time of a period; a time that has its run gets no second one."""
+        await self._handle(binding_id).backfill(ScheduleBackfill(begin, end, overlap=OVERLAPS[overlap]))
+
+    async def _described(self, binding_id: str) -> ScheduleDescription | None:
+        try:
+            return await self._handle(binding_id).describe()
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+            return None
+
+    def _handle(self, binding_id: str) -> ScheduleHandle:
+        return self._client.get_schedule_handle(schedule_id(binding_id))
+
+
+class Schedules(Steering):
+    """Makes and deletes the schedules of triggers.
 
     `prepare` is done before a schedule is made, `forget` after one is deleted: with what polling triggers know.
     """
@@ -72,7 +115,7 @@ class Schedules:
     def __init__(
         self, client: Client, catalogue: Catalogue, prepare: Prepare, forget: Forget, task_queue: str = TASK_QUEUE
     ) -> None:
-        self._client = client
+        super().__init__(client)
         self._catalogue = catalogue
         self._prepare = prepare
         self._forget = forget
@@ -110,42 +153,6 @@ class Schedules:
             if error.status is not RPCStatusCode.NOT_FOUND:
                 raise
         await self._forget(binding_id)
-
-    async def describe(self, binding_ids: Sequence[str]) -> Mapping[str, TimerView]:
-        """How the schedules stand, of those bindings that have one."""
-        found = {}
-        for binding_id in binding_ids:
-            described = await self._described(binding_id)
-            if described is not None:
-                found[binding_id] = _view(described)
-        return found
-
-    async def pause(self, binding_id: str, note: str) -> None:
-        """Has the schedule start nothing."""
-        await self._handle(binding_id).pause(note=note or None)
-
-    async def resume(self, binding_id: str, note: str) -> None:
-        """Has a paused schedule go on."""
-        await self._handle(binding_id).unpause(note=note or None)
-
-    async def trigger(self, binding_id: str) -> None:
-        """Acts at once, as if it were time."""
-        await self._handle(binding_id).trigger()
-
-    async def backfill(self, binding_id: str, begin: datetime, end: datetime, overlap: str = "buffer_all") -> None:
-        """Acts for each time of a period; a time that has its run gets no second one."""
-        await self._handle(binding_id).backfill(ScheduleBackfill(begin, end, overlap=OVERLAPS[overlap]))
-
-    async def _described(self, binding_id: str) -> ScheduleDescription | None:
-        try:
-            return await self._handle(binding_id).describe()
-        except RPCError as error:
-            if error.status is not RPCStatusCode.NOT_FOUND:
-                raise
-            return None
-
-    def _handle(self, binding_id: str) -> ScheduleHandle:
-        return self._client.get_schedule_handle(schedule_id(binding_id))
 
     def _schedule(self, binding: Binding) -> Schedule:
         executor: Any = self._catalogue.get((NodeType.TRIGGER_NODE, binding.subtype))

@@ -11,6 +11,7 @@ from services.cli import (
     identity_commands,
     limit_commands,
     node_commands,
+    schedule_commands,
     task_commands,
     workflow_commands,
 )
@@ -28,6 +29,7 @@ app.add_typer(credential_commands.app, name="credentials")
 app.add_typer(node_commands.app, name="nodes")
 app.add_typer(task_commands.app, name="tasks")
 app.add_typer(limit_commands.app, name="limits")
+app.add_typer(schedule_commands.app, name="schedules")
 identity_commands.add_to(app)
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="A workflow as JSON; - for the standard input.")]

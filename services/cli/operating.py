@@ -1,7 +1,8 @@
-"""The database itself, for the operator's commands."""
+"""The database and Temporal themselves, for the operator's commands."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
@@ -10,6 +11,9 @@ from services.cli.process import current_settings
 from services.errors import ServiceError
 from services.settings import Settings
 from services.store.engine import Database
+
+if TYPE_CHECKING:
+    from temporalio.client import Client
 
 
 @asynccontextmanager
@@ -25,3 +29,16 @@ async def operated(command: str) -> AsyncIterator[tuple[Settings, Database]]:
         raise Failure("the database lacks tables; run `orchestrator migrate`", "SCHEMA_BEHIND") from None
     except ServiceError as error:
         raise from_service(error) from None
+
+
+async def temporal(settings: Settings) -> "Client":
+    """Temporal, by its own environment variables; Failure if it doesn't answer."""
+    from temporalio.service import RPCError
+
+    from services.wiring import temporal_keys
+    from temporal.client import connect
+
+    try:
+        return await connect(keys=temporal_keys(settings))
+    except (RuntimeError, RPCError, ValueError) as error:  # the SDK's failure to connect is a RuntimeError
+        raise Failure(f"Temporal can't be reached: {error}. Check TEMPORAL_ADDRESS", "UNAVAILABLE") from None

@@ -2,15 +2,12 @@
 
 from collections.abc import Sequence
 
-from temporalio.client import Client
 from temporalio.service import RPCError
 
 from services.cli.failure import Exit, Failure, print_json, print_text
-from services.cli.operating import operated
-from services.settings import Settings
+from services.cli.operating import operated, temporal
 from services.usecases.restoring import Ledger, restore_agreement
-from services.wiring import temporal_keys
-from temporal.client import Runs, connect
+from temporal.client import Runs
 
 _SHOWN = 20
 
@@ -18,7 +15,7 @@ _SHOWN = 20
 async def reconcile(dry_run: bool, as_json: bool) -> Exit:
     """Close, terminate and settle what the two sides disagree on, and say what it was."""
     async with operated("reconcile") as (settings, database):
-        runs = Runs(await _client(settings), settings.orchestrator_task_queue)
+        runs = Runs(await temporal(settings), settings.orchestrator_task_queue)
         try:
             found = await restore_agreement(Ledger(database, runs), dry_run=dry_run)
         except RPCError as error:
@@ -45,10 +42,3 @@ async def reconcile(dry_run: bool, as_json: bool) -> Exit:
 def _runs(ids: Sequence[str]) -> str:
     shown = ", ".join(ids[:_SHOWN]) + (", …" if len(ids) > _SHOWN else "")
     return f"{len(ids)} run{'' if len(ids) == 1 else 's'}" + (f" ({shown})" if ids else "")
-
-
-async def _client(settings: Settings) -> Client:
-    try:
-        return await connect(keys=temporal_keys(settings))
-    except (RuntimeError, RPCError, ValueError) as error:  # the SDK's failure to connect is a RuntimeError
-        raise Failure(f"Temporal can't be reached: {error}. Check TEMPORAL_ADDRESS", "UNAVAILABLE") from None
