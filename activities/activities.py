@@ -19,8 +19,8 @@ from activities.data import Data
 from activities.early_records import EarlyRecords
 from activities.heartbeat import heartbeats
 from activities.node import NodeRun
-from activities.observed import Observe, ObservedExecutions, nobody_watches
-from activities.patience import PatientExecutions, PatientPayloads, PatientPeople, PatientResults, PatientTranscripts
+from activities.observed import Observe, nobody_watches, observed
+from activities.patience import patient
 from activities.people import closing
 from activities.people.asking import Asking
 from activities.people.notifying import Notifying
@@ -80,7 +80,7 @@ class Activities:
         results: Results | None = None,
         observer: Observer | None = None,
     ) -> None:
-        self._results = PatientResults(results) if results else None
+        self._results = patient(results) if results else None
         self._definitions = definitions
         self._executions = executions
         self._catalogue = catalogue
@@ -89,10 +89,10 @@ class Activities:
         self._found: WeakKeyDictionary[Definition, FoundNodes] = WeakKeyDictionary()
         self._observer = observer
         self._data = Data(payloads)
-        self._transcripts = PatientTranscripts(transcripts)
-        self._people = PatientPeople(people)
-        self._patient_data = Data(PatientPayloads(payloads))
-        self._patient_executions = PatientExecutions(executions)
+        self._transcripts = patient(transcripts)
+        self._people = patient(people)
+        self._patient_data = Data(patient(payloads))
+        self._patient_executions = patient(executions, once=("progress",))
         self._early = EarlyRecords(executions)
 
     def all(self) -> Sequence[Callable[..., Any]]:
@@ -243,7 +243,7 @@ class Activities:
 
     def _watched(self, definition: Definition) -> Executions:
         executions = self._patient_executions
-        return executions if self._observer is None else ObservedExecutions(executions, definition, self._observer)
+        return executions if self._observer is None else observed(executions, definition, self._observer)
 
     def _observe(self, definition: Definition) -> Observe:
         return nobody_watches if self._observer is None else partial(self._observer.nodes_recorded, definition)
