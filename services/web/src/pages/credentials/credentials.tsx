@@ -4,8 +4,9 @@ import { useCall, useDo } from "../../api/hooks";
 import { useMay } from "../../api/session";
 import { Clip } from "../../ui/clip";
 import { Confirm } from "../../ui/confirm";
-import { Empty, ErrorNotice, Loading } from "../../ui/notice";
-import { Page, Pager } from "../../ui/page";
+import { Listing } from "../../ui/listing";
+import { Empty, ErrorNotice } from "../../ui/notice";
+import { Page } from "../../ui/page";
 import { Badge } from "../../ui/status";
 import type { Look } from "../../ui/status";
 import { Ago } from "../../ui/time";
@@ -25,44 +26,24 @@ export default function Credentials() {
   ) : null;
   return (
     <Page title="Credentials" actions={add}>
-      <ErrorNotice error={integrations.error} onRetry={() => void integrations.refetch()} />
-      {integrations.isPending ? <Loading what="credentials" /> : null}
-      {integrations.data && !found.length ? (
-        <Empty title="There are no credentials yet.">
-          <p>Nodes that call other services use them: keys, passwords, OAuth 2 connections. They are kept sealed.</p>
-          {add}
-        </Empty>
-      ) : null}
-      {found.length ? <Table integrations={found} /> : null}
-      <Pager token={page} next={integrations.data?.nextPageToken} onChoose={setPage} />
+      <Listing
+        answer={integrations}
+        title="credentials"
+        columns={["Name", "Type", "Sent only to", "Changed", ""]}
+        rows={found.map((one) => (
+          <Row key={one.id} integration={one} />
+        ))}
+        empty={
+          <Empty title="There are no credentials yet.">
+            <p>Nodes that call other services use them: keys, passwords, OAuth 2 connections. They are kept sealed.</p>
+            {add}
+          </Empty>
+        }
+        page={page}
+        onPage={setPage}
+      />
       {creating ? <CreateDialog onClose={() => setCreating(false)} /> : null}
     </Page>
-  );
-}
-
-function Table({ integrations }: { integrations: Integration[] }) {
-  return (
-    <div className="table-scroll">
-      <table className="cards">
-        <caption className="sr-only">Credentials</caption>
-        <thead>
-          <tr>
-            <th scope="col">Name</th>
-            <th scope="col">Type</th>
-            <th scope="col">Sent only to</th>
-            <th scope="col">Changed</th>
-            <th scope="col">
-              <span className="sr-only">Actions</span>
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {integrations.map((one) => (
-            <Row key={one.id} integration={one} />
-          ))}
-        </tbody>
-      </table>
-    </div>
   );
 }
 

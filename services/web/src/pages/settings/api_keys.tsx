@@ -6,8 +6,8 @@ import { dateTime, words } from "../../text/format";
 import { Confirm } from "../../ui/confirm";
 import { Dialog } from "../../ui/dialog";
 import { CopyButton } from "../../ui/json";
-import { Empty, ErrorNotice, Loading } from "../../ui/notice";
-import { Pager } from "../../ui/page";
+import { Listing } from "../../ui/listing";
+import { Empty, ErrorNotice } from "../../ui/notice";
 import { Ago } from "../../ui/time";
 import { RoleChoice } from "./roles";
 
@@ -29,39 +29,23 @@ export function ApiKeys() {
           </button>
         </p>
       ) : null}
-      <ErrorNotice error={keys.error} onRetry={() => void keys.refetch()} />
-      {keys.isPending ? <Loading what="keys" /> : null}
-      {keys.data && !found.length ? (
-        <Empty title="There are no API keys.">
-          <p>
-            A program that calls the API sends one as <code>authorization: Bearer …</code>.
-          </p>
-        </Empty>
-      ) : null}
-      {found.length ? (
-        <div className="table-scroll">
-          <table className="cards">
-            <caption className="sr-only">API keys</caption>
-            <thead>
-              <tr>
-                <th scope="col">Name</th>
-                <th scope="col">Role</th>
-                <th scope="col">Expires</th>
-                <th scope="col">Last used</th>
-                <th scope="col">
-                  <span className="sr-only">Actions</span>
-                </th>
-              </tr>
-            </thead>
-            <tbody>
-              {found.map((key) => (
-                <Row key={key.id} apiKey={key} />
-              ))}
-            </tbody>
-          </table>
-        </div>
-      ) : null}
-      <Pager token={page} next={keys.data?.nextPageToken} onChoose={setPage} />
+      <Listing
+        answer={keys}
+        title="API keys"
+        columns={["Name", "Role", "Expires", "Last used", ""]}
+        rows={found.map((key) => (
+          <Row key={key.id} apiKey={key} />
+        ))}
+        empty={
+          <Empty title="There are no API keys.">
+            <p>
+              A program that calls the API sends one as <code>authorization: Bearer …</code>.
+            </p>
+          </Empty>
+        }
+        page={page}
+        onPage={setPage}
+      />
       {creating ? <CreateDialog onClose={() => setCreating(false)} /> : null}
     </>
   );

@@ -4,8 +4,8 @@ import { useCall } from "../../api/hooks";
 import { dateTime } from "../../text/format";
 import { Clip } from "../../ui/clip";
 import { Json } from "../../ui/json";
-import { Empty, ErrorNotice, Loading } from "../../ui/notice";
-import { Pager } from "../../ui/page";
+import { Listing } from "../../ui/listing";
+import { Empty } from "../../ui/notice";
 
 /** Who did what, the latest first. */
 export function AuditLog() {
@@ -33,30 +33,17 @@ export function AuditLog() {
         {field("action", "Action")}
         {field("objectId", "Object’s id")}
       </form>
-      <ErrorNotice error={events.error} onRetry={() => void events.refetch()} />
-      {events.isPending ? <Loading what="the audit log" /> : null}
-      {events.data && !found.length ? <Empty title="Nothing is recorded that fits." /> : null}
-      {found.length ? (
-        <div className="table-scroll">
-          <table className="cards">
-            <caption className="sr-only">Audit log</caption>
-            <thead>
-              <tr>
-                <th scope="col">When</th>
-                <th scope="col">Who</th>
-                <th scope="col">Did what</th>
-                <th scope="col">From where</th>
-              </tr>
-            </thead>
-            <tbody>
-              {found.map((event) => (
-                <Row key={event.id} event={event} />
-              ))}
-            </tbody>
-          </table>
-        </div>
-      ) : null}
-      <Pager token={page} next={events.data?.nextPageToken} onChoose={setPage} />
+      <Listing
+        answer={events}
+        title="audit log"
+        columns={["When", "Who", "Did what", "From where"]}
+        rows={found.map((event) => (
+          <Row key={event.id} event={event} />
+        ))}
+        empty={<Empty title="Nothing is recorded that fits." />}
+        page={page}
+        onPage={setPage}
+      />
     </>
   );
 }

@@ -5,8 +5,8 @@ import { useMay, useSession } from "../../api/session";
 import { words } from "../../text/format";
 import { Confirm } from "../../ui/confirm";
 import { Dialog } from "../../ui/dialog";
-import { Empty, ErrorNotice, Loading } from "../../ui/notice";
-import { Pager } from "../../ui/page";
+import { Listing } from "../../ui/listing";
+import { Empty, ErrorNotice } from "../../ui/notice";
 import { Ago } from "../../ui/time";
 import { RoleChoice } from "./roles";
 
@@ -26,32 +26,17 @@ export function Members() {
           </button>
         </p>
       ) : null}
-      <ErrorNotice error={members.error} onRetry={() => void members.refetch()} />
-      {members.isPending ? <Loading what="members" /> : null}
-      {members.data && !found.length ? <Empty title="Nobody has been added yet." /> : null}
-      {found.length ? (
-        <div className="table-scroll">
-          <table className="cards">
-            <caption className="sr-only">Members</caption>
-            <thead>
-              <tr>
-                <th scope="col">Name</th>
-                <th scope="col">Role</th>
-                <th scope="col">Since</th>
-                <th scope="col">
-                  <span className="sr-only">Actions</span>
-                </th>
-              </tr>
-            </thead>
-            <tbody>
-              {found.map((member) => (
-                <Row key={member.user?.id} member={member} />
-              ))}
-            </tbody>
-          </table>
-        </div>
-      ) : null}
-      <Pager token={page} next={members.data?.nextPageToken} onChoose={setPage} />
+      <Listing
+        answer={members}
+        title="members"
+        columns={["Name", "Role", "Since", ""]}
+        rows={found.map((member) => (
+          <Row key={member.user?.id} member={member} />
+        ))}
+        empty={<Empty title="Nobody has been added yet." />}
+        page={page}
+        onPage={setPage}
+      />
       {adding ? <AddDialog onClose={() => setAdding(false)} /> : null}
     </>
   );
