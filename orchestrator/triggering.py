@@ -15,22 +15,25 @@ class TriggerRequest:
     """A trigger that it is time for; one that polls, or one that starts a run itself.
 
     With `wait` the workflow ends with its run, so that schedules see runs that overlap; with `terminate` the run
-    is ended when the workflow is.
+    is ended when the workflow is. Its runs have the `revision` of the server that made the schedule, so that in an
+    upgrade none has one that older workers don't know; schedules of before that was said have the default.
     """
 
     binding_id: str
     polls: bool = False
     wait: bool = True
     terminate: bool = False
+    revision: int = 2
 
 
 @dataclass(frozen=True)
 class Moment:
-    """When a trigger was to act, and when it does."""
+    """When a trigger was to act, and when it does; and the revision of the runs that it starts."""
 
     binding_id: str
     scheduled: datetime
     actual: datetime
+    revision: int = 2
 
 
 @dataclass(frozen=True)

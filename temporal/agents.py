@@ -38,6 +38,7 @@ class Agents:
     """The agents of one run. Their conversations are part of the run's state and go on in a new run."""
 
     start: RunStart
+    revision: int
     state: RunState
     interpreter: Interpreter
     wants_new_run: Callable[[], bool]
@@ -104,7 +105,8 @@ class Agents:
         elif request.route == "workflow":
             self.busy[root] += 1
             given = _given(request, decision)
-            outcome = await call_workflow(self.start, CallWorkflow(request.workflow_id), given, "main")
+            command = CallWorkflow(request.workflow_id)
+            outcome = await call_workflow(self.start, command, given, "main", revision=self.revision)
             self.busy[root] -= 1
             if isinstance(outcome, Failed):
                 refusal = outcome.error.message

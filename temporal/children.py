@@ -1,4 +1,7 @@
-"""Runs of other workflows that a run starts: sub-workflows, and the workflow that hears of failures."""
+"""Runs of other workflows that a run starts: sub-workflows, and the workflow that hears of failures.
+
+They have the revision of the run that starts them, so that every build which may work on that knows theirs, too.
+"""
 
 import asyncio
 from dataclasses import replace
@@ -12,7 +15,7 @@ from orchestrator.commands import CallWorkflow
 from orchestrator.errors import RunError
 from orchestrator.interpreter import error_json
 from orchestrator.items import Items, Part, join
-from orchestrator.messages import PREPARE_CHILD, REVISION, ChildPlan, ChildRequest, RunRequest, RunResult
+from orchestrator.messages import PREPARE_CHILD, ChildPlan, ChildRequest, RunRequest, RunResult
 from orchestrator.start import RunStart
 from orchestrator.state import Done, Failed
 from temporal import search_attributes
@@ -22,7 +25,9 @@ MAX_DEPTH = 10
 MAX_AT_ONCE = 20
 
 
-async def call_workflow(caller: RunStart, command: CallWorkflow, items: Items, port: str) -> Done | Failed:
+async def call_workflow(
+    caller: RunStart, command: CallWorkflow, items: Items, port: str, *, revision: int
+) -> Done | Failed:
     """What the other workflow results in, on `port`; without waiting, the items that it was given."""
     if caller.depth >= MAX_DEPTH:
         message = f"sub-workflows are nested more than {MAX_DEPTH} deep"
@@ -32,7 +37,7 @@ async def call_workflow(caller: RunStart, command: CallWorkflow, items: Items, p
 
     async def one(batch: Items) -> Items | RunError:
         async with at_once:
-            return await _call(caller, command, batch)
+            return await _call(caller, command, batch, revision)
 
     results = await asyncio.gather(*(one(batch) for batch in batches))
     error = next((result for result in results if isinstance(result, RunError)), None)
@@ -41,7 +46,7 @@ async def call_workflow(caller: RunStart, command: CallWorkflow, items: Items, p
     return Done({port: join(result for result in results if isinstance(result, Items))})
 
 
-async def start_error_workflow(failed: RunStart, workflow_id: str, error: RunError) -> None:
+async def start_error_workflow(failed: RunStart, workflow_id: str, error: RunError, *, revision: int) -> None:
     """Starts the workflow that hears of failures, with this one as its input; it goes on by itself."""
     failure = {
         "execution": {"id": failed.execution_id, "mode": failed.mode, "error": error_json(error)},
@@ -52,14 +57,14 @@ async def start_error_workflow(failed: RunStart, workflow_id: str, error: RunErr
     if isinstance(start, RunError):
         workflow.logger.warning("the error workflow can't be started: %s", start.message)
         return
-    await _start(replace(start, input=Items((Part(1, len(text), 0, text),))), detached=True)
+    await _start(replace(start, input=Items((Part(1, len(text), 0, text),))), revision, detached=True)
 
 
-async def _call(caller: RunStart, command: CallWorkflow, items: Items) -> Items | RunError:
+async def _call(caller: RunStart, command: CallWorkflow, items: Items, revision: int) -> Items | RunError:
     start = await _prepare(caller, command.workflow_id, "SUBWORKFLOW", "SUBWORKFLOW")
     if isinstance(start, RunError):
         return start
-    child = await _start(replace(start, input=items, depth=caller.depth + 1), detached=not command.wait)
+    child = await _start(replace(start, input=items, depth=caller.depth + 1), revision, detached=not command.wait)
     if not command.wait:
         return items
     try:
@@ -92,11 +97,11 @@ async def _prepare(caller: RunStart, workflow_id: str, mode: str, trigger: str) 
     return prepared.start
 
 
-async def _start(start: RunStart, *, detached: bool) -> workflow.ChildWorkflowHandle[object, RunResult]:
+async def _start(start: RunStart, revision: int, *, detached: bool) -> workflow.ChildWorkflowHandle[object, RunResult]:
     policy = workflow.ParentClosePolicy.ABANDON if detached else workflow.ParentClosePolicy.REQUEST_CANCEL
     return await workflow.start_child_workflow(
         workflow.info().workflow_type,
-        RunRequest(start, revision=REVISION),
+        RunRequest(start, revision=revision),
         id=start.execution_id,
         result_type=RunResult,
         parent_close_policy=policy,

@@ -100,12 +100,12 @@ class Runs:
         self._task_queue = task_queue
         self._eager = eager
 
-    async def start(self, start: RunStart) -> None:
-        """Starts a run; starting it again changes nothing."""
+    async def start(self, start: RunStart, revision: int = REVISION) -> None:
+        """Starts a run, of at most our own revision; starting it again changes nothing."""
         try:
             await self.client.start_workflow(
                 OrchestratorWorkflow.run,
-                RunRequest(start, revision=REVISION),
+                RunRequest(start, revision=min(revision, REVISION)),
                 id=start.execution_id,
                 task_queue=self._task_queue,
                 id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,

@@ -29,6 +29,7 @@ from nodes.factory import Catalogue
 from nodes.trigger.cron import Cron, CronParameters
 from nodes.trigger.cron_times import around, changes, is_regular
 from nodes.trigger.polling import PollingTrigger
+from orchestrator.messages import REVISION
 from orchestrator.model import NodeType
 from orchestrator.triggering import TriggerRequest
 from temporal import search_attributes
@@ -161,13 +162,13 @@ class Schedules(Steering):
             every = timedelta(seconds=executor.interval(parameters))
             spec = ScheduleSpec(intervals=[ScheduleIntervalSpec(every=every)])
             policy = SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=_POLL_CATCHUP)
-            request = TriggerRequest(binding.id, polls=True)
+            request = TriggerRequest(binding.id, polls=True, revision=REVISION)
         else:
             spec = schedule_spec(parameters, datetime.now(UTC))
             window = timedelta(seconds=parameters.catchup_window)
             policy = SchedulePolicy(overlap=OVERLAPS[parameters.overlap], catchup_window=window)
             wait, terminate = parameters.overlap != "allow_all", parameters.overlap == "terminate_other"
-            request = TriggerRequest(binding.id, wait=wait, terminate=terminate)
+            request = TriggerRequest(binding.id, wait=wait, terminate=terminate, revision=REVISION)
         action = ScheduleActionStartWorkflow(
             TriggerWorkflow.run,
             request,

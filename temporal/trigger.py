@@ -49,7 +49,7 @@ class TriggerWorkflow:
         try:
             run = await workflow.start_child_workflow(
                 _RUN,
-                RunRequest(start, revision=REVISION),
+                RunRequest(start, revision=min(request.revision, REVISION)),
                 id=start.execution_id,
                 id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
                 result_type=RunResult,
@@ -86,4 +86,4 @@ class TriggerWorkflow:
     def _moment(self, request: TriggerRequest) -> Moment:
         info = workflow.info()
         scheduled = info.typed_search_attributes.get(_SCHEDULED) or info.start_time
-        return Moment(request.binding_id, scheduled, workflow.now())
+        return Moment(request.binding_id, scheduled, workflow.now(), request.revision)

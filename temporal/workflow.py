@@ -20,6 +20,7 @@ from orchestrator.items import Items
 from orchestrator.messages import (
     ADVANCE,
     LOAD_PLAN,
+    REVISION,
     AdvanceRequest,
     AdvanceResult,
     RunRequest,
@@ -45,6 +46,10 @@ LOCAL_BYTES = 1024 * 1024
 DRAIN = 3
 # So many records of nodes that ran go unconfirmed; an advance of its own makes sure of them then.
 MOST_UNCONFIRMED = 16
+
+
+class UnknownRevisionError(Exception):
+    """A newer build began the run."""
 
 
 @workflow.defn(name="Orchestrator")
@@ -75,10 +80,15 @@ class OrchestratorWorkflow:
     @workflow.run
     async def run(self, request: RunRequest) -> RunResult:
         """Runs the plan to its end; fails with the error of the node that failed."""
+        if request.revision > REVISION:
+            # Our own way would be the wrong one: Temporal repeats the task until a build that knows it takes it.
+            raise UnknownRevisionError(f"the run has revision {request.revision}, and this build knows {REVISION}")
         plan = self._start.plan or await self._load_plan()
         self._start = replace(self._start, plan=plan)
         self._interpreter = Interpreter(plan, replace(self._start, plan=None), self._state)
-        self._agents = Agents(self._start, self._state, self._interpreter, self._wants_new_run, self._wake)
+        self._agents = Agents(
+            self._start, self._revision, self._state, self._interpreter, self._wants_new_run, self._wake
+        )
         self._people = People(self._start, self._state, self._interpreter, self._wants_new_run, self._wake)
         if request.state is None:
             self._interpreter.launch(workflow.now())
@@ -296,7 +306,7 @@ class OrchestratorWorkflow:
             assert self._people
             outcome = await self._people.work(waiting)
         else:
-            outcome = await call_workflow(self._start, command, items, port)
+            outcome = await call_workflow(self._start, command, items, port, revision=self._revision)
         if isinstance(outcome, Failed):
             outcome = Failed(replace(outcome.error, node=plan.name))
         self._inbox.append(partial(interpreter.resume_waiting, task, outcome))
@@ -316,7 +326,7 @@ class OrchestratorWorkflow:
         # The failure of an error workflow starts none: that could go on for ever.
         began_with_a_failure = plan.nodes[plan.positions[self._start.begin]].subtype == "ERROR"
         if plan.error_workflow_id and self._start.mode != "TEST" and not began_with_a_failure:
-            await start_error_workflow(self._start, plan.error_workflow_id, error)
+            await start_error_workflow(self._start, plan.error_workflow_id, error, revision=self._revision)
         where = f"{error.node}: " if error.node else ""
         raise ApplicationError(where + error.message, error, type=error.code, non_retryable=True)
 

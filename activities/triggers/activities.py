@@ -46,4 +46,4 @@ class TriggerActivities:
     async def poll_trigger(self, moment: Moment) -> Polled:
         """Looks for news."""
         async with heartbeats():
-            return Polled(await self._poller.poll(moment.binding_id))
+            return Polled(await self._poller.poll(moment.binding_id, moment.revision))

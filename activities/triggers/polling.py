@@ -15,6 +15,7 @@ from nodes.factory import Catalogue
 from nodes.files.files import Files
 from nodes.resources import Resources
 from nodes.trigger.polling import Event, Mark, PollingTrigger, State
+from orchestrator.messages import REVISION
 from orchestrator.model import NodeType
 
 _FIRST_DELAY = 5.0
@@ -62,11 +63,14 @@ class Poller:
             return
         await self.polls.save(binding, PollState(work.source, state))
 
-    async def poll(self, binding_id: str) -> datetime | None:
-        """Starts what is new; when something is due before the next poll. A failure is kept and backs off."""
+    async def poll(self, binding_id: str, revision: int = REVISION) -> datetime | None:
+        """Starts what is new, by runs of a revision; when something is due before the next poll.
+
+        A failure is kept and backs off.
+        """
         try:
             binding = await self.triggers.binding(binding_id)
-            work = self._work(binding, await self.definitions.get(binding.version_id))
+            work = self._work(binding, await self.definitions.get(binding.version_id), revision)
             known = await self.polls.load(binding) or PollState(work.source)
             if known.source != work.source:
                 known = PollState(work.source)
@@ -117,9 +121,9 @@ class Poller:
         async def items(files: Files) -> list[Item]:
             return [await event.item(files)]
 
-        await self.triggers.fire(work.binding.id, event.id, items)
+        await self.triggers.fire(work.binding.id, event.id, items, work.revision)
 
-    def _work(self, binding: Binding, definition: Definition) -> "_Work":
+    def _work(self, binding: Binding, definition: Definition, revision: int = REVISION) -> "_Work":
         executor: Any = self.catalogue.get((NodeType.TRIGGER_NODE, binding.subtype))
         parameters = executor.parse(binding.parameters)
         node = definition.workflow.nodes[definition.plan.positions[binding.node]]
@@ -135,17 +139,18 @@ class Poller:
         )
         # Another credential may open another account.
         source = " ".join([executor.source(parameters), *sorted(node.credentials.values())])
-        return _Work(binding, executor, context, source)
+        return _Work(binding, executor, context, source, revision)
 
 
 @dataclass
 class _Work:
-    """One poll."""
+    """One poll, and the revision of the runs that it starts."""
 
     binding: Binding
     executor: PollingTrigger[Any]
     context: NodeExecutionContext[Any]
     source: str
+    revision: int
 
     def said(self, error: BaseException) -> str:
         """What is shown of a failure."""

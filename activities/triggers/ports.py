@@ -50,10 +50,10 @@ class Triggers(Protocol):
     async def binding(self, binding_id: str) -> Binding:
         """The trigger as it is now; TriggerGoneError if it is turned off."""
 
-    async def fire(self, binding_id: str, event_id: str, items: MakeItems) -> str:
+    async def fire(self, binding_id: str, event_id: str, items: MakeItems, revision: int) -> str:
         """Starts the run of an event, unless it has one; its execution id. TriggerGoneError if it is turned off.
 
-        `items` makes the run's input, among the files of that run.
+        `items` makes the run's input, among the files of that run, which has the `revision` if we know it.
         """
 
     async def prepare(self, binding_id: str, event_id: str, items: MakeItems) -> RunStart:

@@ -10,6 +10,7 @@ from nodes.factory import Catalogue
 from nodes.files.store import FileStore
 from orchestrator.calls import IncomingCall
 from orchestrator.errors import Problem
+from orchestrator.messages import REVISION
 from orchestrator.model import Workflow
 from orchestrator.people import Answer, Reassignment, Taken
 from orchestrator.start import RunStart
@@ -24,8 +25,8 @@ from temporal.client import Ended
 class Runs(Protocol):
     """What use cases ask of Temporal; `temporal.client.Runs` does it."""
 
-    async def start(self, start: RunStart) -> None:
-        """Starts a run; starting it again changes nothing."""
+    async def start(self, start: RunStart, revision: int = REVISION) -> None:
+        """Starts a run, of at most our own revision; starting it again changes nothing."""
 
     async def cancel(self, execution_id: str, reason: str = "") -> None:
         """Asks the run to stop."""

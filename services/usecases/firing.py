@@ -11,6 +11,7 @@ from activities.triggers.ports import Binding, MakeItems, TriggerGoneError
 from nodes.base import Item
 from orchestrator import exact_json
 from orchestrator.items import INLINE_LIMIT, OUTPUT_LIMIT, Items, Part
+from orchestrator.messages import REVISION
 from orchestrator.start import RunStart
 from services.errors import Forbidden, RateLimited, Unavailable, invalid
 from services.identity.caller import Caller, Role, current_caller, set_caller
@@ -47,18 +48,18 @@ class Firing:
         async with self._backend.database.reading() as session:
             return await activations.at_address(session, address)
 
-    async def fire(self, binding_id: str, event_id: str, items: MakeItems) -> str:
+    async def fire(self, binding_id: str, event_id: str, items: MakeItems, revision: int) -> str:
         """Starts the run of an event, unless it has one."""
         binding = await self.binding(binding_id)
         set_caller(activator(binding, "schedule"))
         async with outages_named():
-            return await self.start(binding, event_id, items)
+            return await self.start(binding, event_id, items, revision)
 
-    async def start(self, binding: Binding, event_id: str, items: MakeItems) -> str:
+    async def start(self, binding: Binding, event_id: str, items: MakeItems, revision: int = REVISION) -> str:
         """As `fire`, for a trigger that was just looked up; an event without an id is one of its own."""
         execution_id = await self._recorded(binding, event_id, items)
         try:
-            started = await self._starter.again(execution_id)
+            started = await self._starter.again(execution_id, revision)
         except Unavailable:
             if not event_id:
                 # Its run is no more: whoever sends it again begins another.

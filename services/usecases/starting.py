@@ -9,6 +9,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from orchestrator.errors import Problem, RunError, Severity
 from orchestrator.items import Items
+from orchestrator.messages import REVISION
 from orchestrator.model import NodeType, Workflow
 from orchestrator.plan import NodePlan, Plan
 from orchestrator.record import ExecutionRecord, Status
@@ -131,7 +132,7 @@ class Starter:
         await self._hand_over(new.start, new.request_id)
         return Started(new.start.execution_id, new.start.workflow_id, new.start.version, Status.RUNNING)
 
-    async def again(self, execution_id: str) -> Started:
+    async def again(self, execution_id: str, revision: int = REVISION) -> Started:
         """The run of an earlier request; started now if that request got no further than its record."""
         async with self._backend.database.transaction() as session:
             row = await executions.get(session, execution_id)
@@ -140,7 +141,7 @@ class Starter:
                 await executions.reopen(session, execution_id)
         status = Status.RUNNING if lost else Status(row.status)
         if lost and row.start is not None:
-            await self._hand_over(serial.read(row.start, RunStart), row.request_id or "")
+            await self._hand_over(serial.read(row.start, RunStart), row.request_id or "", revision)
         return Started(row.id, row.workflow_id or "", row.version, status)
 
     async def ready(self, execution_id: str) -> RunStart:
@@ -153,9 +154,9 @@ class Starter:
             raise Unavailable("RUN_NOT_STARTABLE", "the run was recorded without what it starts with")
         return await self._with_plan(serial.read(row.start, RunStart))
 
-    async def _hand_over(self, start: RunStart, request_id: str) -> None:
+    async def _hand_over(self, start: RunStart, request_id: str, revision: int = REVISION) -> None:
         try:
-            await self._backend.runs.start(await self._with_plan(start))
+            await self._backend.runs.start(await self._with_plan(start), revision)
         except RPCError as error:
             await self._not_started(start.execution_id, request_id, error)
             if error.status in (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED):

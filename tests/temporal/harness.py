@@ -25,7 +25,7 @@ from nodes.sandbox.sandbox import Sandbox
 from orchestrator.compiler import compile_plan
 from orchestrator.definition import read
 from orchestrator.items import Items, Part
-from orchestrator.messages import RunResult
+from orchestrator.messages import REVISION, RunResult
 from orchestrator.start import RunStart
 from orchestrator.validation import validate
 from services.wiring import queues_of
@@ -81,7 +81,7 @@ class Engine:
         return made
 
     async def start(
-        self, definition: dict[str, Any], value: Any = None, **start: Any
+        self, definition: dict[str, Any], value: Any = None, *, revision: int = REVISION, **start: Any
     ) -> WorkflowHandle[Any, RunResult]:
         """Starts a run at the first trigger."""
         made = self.define(definition)
@@ -90,7 +90,7 @@ class Engine:
         execution_id = str(uuid.uuid4())
         name = made.workflow.name
         run = RunStart(execution_id, name, name, name, 1, input=items({} if value is None else value), **given)
-        await Runs(self.client, self.task_queue).start(run)
+        await Runs(self.client, self.task_queue).start(run, revision)
         return self.client.get_workflow_handle_for(OrchestratorWorkflow.run, execution_id)
 
     async def run(self, definition: dict[str, Any], value: Any = None, **start: Any) -> dict[str, list[Any]]:

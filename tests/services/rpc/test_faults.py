@@ -45,7 +45,7 @@ class FaultyRuns:
     started: list[RunStart] = field(default_factory=list)
     over: dict[str, Ended] = field(default_factory=dict)
 
-    async def start(self, start: RunStart) -> None:
+    async def start(self, start: RunStart, revision: int = 0) -> None:
         if self.fault is not None:
             raise self.fault
         self.started.append(start)

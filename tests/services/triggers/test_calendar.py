@@ -105,7 +105,7 @@ class Fired:
     async def binding(self, binding_id: str) -> Binding:
         return self.bound
 
-    async def fire(self, binding_id: str, event_id: str, items: MakeItems) -> str:
+    async def fire(self, binding_id: str, event_id: str, items: MakeItems, revision: int) -> str:
         if event_id not in self.items:
             (item,) = await items(MemoryFiles())
             self.items[event_id] = item["json"]
