@@ -70,7 +70,11 @@ async def migrate() -> Exit:
     """Runs the missing migrations."""
     settings = current_settings("migrate")
     try:
-        await asyncio.to_thread(migrations.upgrade, settings.database_url.get_secret_value())
+        url = settings.database_url.get_secret_value()
+        if await asyncio.to_thread(migrations.is_ahead, url):
+            print("A later release has migrated the database; nothing is to be done.")
+            return Exit.OK
+        await asyncio.to_thread(migrations.upgrade, url)
     except OperationalError as error:
         raise _unreachable(error) from None
     except CommandError as error:

@@ -64,18 +64,33 @@ def differences(url: str) -> list[Any]:
 
 
 def require_current(url: str) -> None:
-    """Raises SchemaBehind unless every migration has run."""
+    """Raises SchemaBehind unless every migration has run; those of the next release may have run, too."""
 
     def run(connection: Connection) -> None:
-        context = MigrationContext.configure(connection)
-        current, head = context.get_current_revision(), ScriptDirectory.from_config(_config(connection))
-        if current != head.get_current_head():
-            raise SchemaBehind(
-                f"the database is at migration {current or 'none'}, this program needs "
-                f"{head.get_current_head()}; run `orchestrator migrate`"
-            )
+        current, head = _revisions(connection)
+        if current < head:
+            at = f"the database is at migration {current or 'none'}"
+            raise SchemaBehind(f"{at}, this program needs {head}; run `orchestrator migrate`")
 
     _within(url, run)
+
+
+def is_ahead(url: str) -> bool:
+    """Whether a later release has migrated the database."""
+    found: list[bool] = []
+
+    def run(connection: Connection) -> None:
+        current, head = _revisions(connection)
+        found.append(current > head)
+
+    _within(url, run)
+    return found[0]
+
+
+def _revisions(connection: Connection) -> tuple[str, str]:
+    """The last migration that has run, and the last that we know; they are numbered with four digits."""
+    current = MigrationContext.configure(connection).get_current_revision()
+    return current or "", ScriptDirectory.from_config(_config(connection)).get_current_head() or ""
 
 
 def _within(url: str, run: Callable[[Connection], object]) -> None:

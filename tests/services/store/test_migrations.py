@@ -72,6 +72,15 @@ def test_what_was_a_users_is_in_the_workspace_of_that_name(empty_postgres_url: s
         assert connection.execute("SELECT actor, object_id FROM audit_log").fetchall() == [("ada", "w")]
 
 
+def test_a_database_of_the_next_release_will_do(empty_postgres_url: str) -> None:
+    migrate.upgrade(empty_postgres_url)
+    assert not migrate.is_ahead(empty_postgres_url)
+    with psycopg.connect(empty_postgres_url) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    assert migrate.is_ahead(empty_postgres_url)
+    migrate.require_current(empty_postgres_url)
+
+
 def test_an_unmigrated_database_is_named(empty_postgres_url: str) -> None:
     with pytest.raises(migrate.SchemaBehind, match="orchestrator migrate"):
         migrate.require_current(empty_postgres_url)
