@@ -124,6 +124,7 @@ class Settings(BaseSettings):
     orchestrator_retention_workspaces: Annotated[Mapping[str, int], NoDecode, BeforeValidator(_days)] = Field(
         default_factory=dict, description="the same for all runs of a workspace: name=days, with commas between"
     )
+    orchestrator_drain_seconds: float = Field(2.0, ge=0, description="how long a server that isn't ready takes calls")
     orchestrator_shutdown_seconds: float = Field(30.0, ge=0, description="how long streams and nodes may finish")
 
     @field_validator("log_level", mode="before")

@@ -296,8 +296,10 @@ class Server:
         await self.grpc.wait()
 
     async def stop(self) -> None:
-        """Sends watchers elsewhere, lets calls finish, then releases everything."""
+        """Says that it isn't ready, waits for balancers to hear it, lets calls finish, then releases everything."""
         self.grpc.drain()
+        if self._background and not self._role.local:
+            await asyncio.sleep(self._parts.settings.orchestrator_drain_seconds)
         self._listener.drain()
         for task in self._background:
             task.cancel()

@@ -134,6 +134,7 @@ async def stack(
         http_port=0,
         orchestrator_task_queue="stack",
         orchestrator_shutdown_seconds=2,
+        orchestrator_drain_seconds=0,
     )
     parts = wiring.build_parts(settings)
     server = wiring.build_server(settings, temporal_client, parts=parts, eager=True, role=wiring.ServerRole(local=True))

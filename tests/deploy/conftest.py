@@ -30,6 +30,7 @@ async def deployment(tmp_path: Path, postgres_url: str, temporal_server: DevServ
         "ORCHESTRATOR_RATE_LIMIT": "0",
         "ORCHESTRATOR_FILES_URL": str(tmp_path / "files"),
         "ORCHESTRATOR_TASK_QUEUE": f"deploy-{time.monotonic_ns()}",
+        "ORCHESTRATOR_DRAIN_SECONDS": "1",
         "ORCHESTRATOR_SHUTDOWN_SECONDS": "20",
         "LOG_LEVEL": "INFO",
         "LOG_FORMAT": "json",

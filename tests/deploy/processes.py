@@ -15,7 +15,13 @@ from typing import Any
 import grpc.aio
 import httpx
 from google.protobuf.json_format import ParseDict
-from workflow_engine.v1 import execution_pb2, workflow_pb2, workflow_service_pb2, workflow_service_pb2_grpc
+from workflow_engine.v1 import (
+    execution_pb2,
+    human_task_pb2_grpc,
+    workflow_pb2,
+    workflow_service_pb2,
+    workflow_service_pb2_grpc,
+)
 
 from services.cli.signing import signing
 from temporal.dev_server import free_port
@@ -92,20 +98,40 @@ class Deployment:
         self.key = json.loads(made)["api_key"]
 
     async def start(self, *arguments: str, source: Path | None = None, **environment: str) -> Process:
-        """Starts a command, of the release in another folder if one is given, and waits until it is ready."""
+        """Starts a command as `spawn` does, and waits until it is ready."""
+        return await self.spawn(*arguments, source=source, **environment).ready()
+
+    def spawn(self, *arguments: str, source: Path | None = None, **environment: str) -> Process:
+        """Starts a command, of the release in another folder if one is given."""
         given = {**self.environment, **environment}
         if source:
             given["PYTHONPATH"] = f"{source}{os.pathsep}{source / 'proto'}"
         self.processes.append(Process(arguments, given, self.folder / f"{len(self.processes)}.log"))
-        return await self.processes[-1].ready()
+        return self.processes[-1]
 
     async def stub(self, process: Process) -> "workflow_service_pb2_grpc.WorkflowServiceAsyncStub":
         """Calls it, signed with the key."""
+        return workflow_service_pb2_grpc.WorkflowServiceStub(await self.channel([process]))
+
+    async def stub_of(
+        self, processes: Sequence[Process], config: Mapping[str, Any]
+    ) -> "workflow_service_pb2_grpc.WorkflowServiceAsyncStub":
+        """Calls whichever of them the client chooses, by gRPC's service config."""
+        return workflow_service_pb2_grpc.WorkflowServiceStub(await self.channel(processes, config))
+
+    async def people(self, process: Process) -> "human_task_pb2_grpc.HumanTaskServiceAsyncStub":
+        """Answers for people, signed with the key."""
+        return human_task_pb2_grpc.HumanTaskServiceStub(await self.channel([process]))
+
+    async def channel(self, processes: Sequence[Process], config: Mapping[str, Any] | None = None) -> grpc.aio.Channel:
+        """A connection to them, signed with the key."""
         signed = signing([("authorization", f"Bearer {self.key}")])
-        channel = grpc.aio.insecure_channel(process.address, options=_BACKOFF, interceptors=signed)
+        target = f"ipv4:{','.join(process.address for process in processes)}"
+        options = [*_BACKOFF, *([("grpc.service_config", json.dumps(config))] if config else [])]
+        channel = grpc.aio.insecure_channel(target, options=options, interceptors=signed)
         await self._open.enter_async_context(channel)
         await asyncio.wait_for(channel.channel_ready(), PATIENCE)
-        return workflow_service_pb2_grpc.WorkflowServiceStub(channel)
+        return channel
 
     async def rest(self, process: Process, token: str = "") -> httpx.AsyncClient:
         """Calls its gateway, signed with the key or a token."""

@@ -16,13 +16,16 @@ class Shop:
         self.charged: dict[str, Any] = {}
         self.open = threading.Event()
         self.open.set()
+        # Orders that are charged even while it is closed.
+        self.favoured: set[Any] = set()
         shop = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 order = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["order"]
                 shop.asked[order] += 1
-                shop.open.wait()
+                if order not in shop.favoured:
+                    shop.open.wait()
                 shop.charged.setdefault(self.headers["Idempotency-Key"], order)
                 body = json.dumps({"order": order}).encode()
                 with suppress(BrokenPipeError, ConnectionResetError):

@@ -168,5 +168,6 @@ def api_settings(url: str, **changes: Any) -> Settings:
         "secret_key": SECRET_KEY,
         "orchestrator_egress_allow": "127.0.0.1",
         "orchestrator_shutdown_seconds": 2,
+        "orchestrator_drain_seconds": 0,
     }
     return Settings(**(values | changes))

@@ -223,6 +223,7 @@ async def _served(database_url: str, client: "Client", *, local: bool) -> "Async
         http_port=0,
         orchestrator_task_queue=f"web-{secrets.token_hex(4)}",
         orchestrator_shutdown_seconds=1,
+        orchestrator_drain_seconds=0,
     )
     parts = wiring.build_parts(settings)
     server = wiring.build_server(settings, client, parts=parts, eager=True, role=wiring.ServerRole(local=local))

@@ -183,6 +183,7 @@ def gateway_on(url: str, client: "Client", files: str, *, local: bool = True) ->
         orchestrator_egress_allow="127.0.0.1",
         orchestrator_files_url=files,
         orchestrator_shutdown_seconds=2,
+        orchestrator_drain_seconds=0,
         orchestrator_task_queue=new_id(),
     )
     return Gateway(settings, client, local)
