@@ -106,6 +106,8 @@ class Settings(BaseSettings):
     orchestrator_starts_per_minute: int = Field(0, ge=0, description="runs that a workspace may start a minute")
     orchestrator_max_run_seconds: int = Field(0, ge=0, description="how long a run may take; 0 for any time")
     orchestrator_max_activities: int = Field(100, ge=1, description="node runs a worker works on at a time")
+    orchestrator_max_workflow_tasks: int = Field(20, ge=2, description="steps of runs a worker decides at a time")
+    orchestrator_max_pollers: int = Field(100, ge=2, description="calls that wait for work on a queue, at most")
     orchestrator_files_url: str = Field("", description="where files are kept: a folder or an fsspec URL")
     orchestrator_max_file_mb: int = Field(256, ge=1, le=1024 * 1024, description="the largest file, in MiB")
     orchestrator_egress_allow: str = Field("", description="where nodes may connect to beside public addresses")

@@ -330,6 +330,11 @@ class WorkerRole:
         self._owns_parts = owns_parts
         self._running: list[asyncio.Task[None]] = []
 
+    @property
+    def metrics_port(self) -> int:
+        """Where its metrics are read; 0 where they aren't."""
+        return self._parts.endpoint.port if self._parts.endpoint else 0
+
     async def start(self) -> None:
         """Checks the database and begins to poll."""
         await self._parts.start()
@@ -421,6 +426,8 @@ def build_worker(
         task_queue=settings.orchestrator_task_queue,
         build_id=settings.orchestrator_build_id,
         max_activities=settings.orchestrator_max_activities,
+        max_workflow_tasks=settings.orchestrator_max_workflow_tasks,
+        max_pollers=settings.orchestrator_max_pollers,
         graceful_shutdown=timedelta(seconds=settings.orchestrator_shutdown_seconds),
         interceptors=[QueueWait(telemetry.queue_waited)] if telemetry.metrics else [],
     )

@@ -24,6 +24,8 @@ from temporal.workflow import OrchestratorWorkflow
 HEARTBEAT_THROTTLE = timedelta(seconds=1)
 # Many replays at once starve each other after a restart, until Temporal takes them for deadlocked.
 MAX_WORKFLOW_TASKS = 20
+# The SDK's own: calls that wait for work, which grow with the work.
+MAX_POLLERS, INITIAL_POLLERS = 100, 5
 
 
 def make_workers(
@@ -69,6 +71,8 @@ def make_worker(
     workflows: bool = True,
     deployment: WorkerDeploymentVersion | None = None,
     max_activities: int = 100,
+    max_workflow_tasks: int = MAX_WORKFLOW_TASKS,
+    max_pollers: int = MAX_POLLERS,
     graceful_shutdown: timedelta = timedelta(seconds=30),
     interceptors: Sequence[Interceptor] = (),
 ) -> Worker:
@@ -77,6 +81,7 @@ def make_worker(
     The workflow's code runs without the SDK's sandbox: it is this project's own, a linter keeps clocks and
     randomness out of it, and recorded histories are replayed in the tests. That is a third of the CPU.
     """
+    pollers = PollerBehaviorAutoscaling(maximum=max_pollers, initial=min(INITIAL_POLLERS, max_pollers))
     return Worker(
         client,
         task_queue=task_queue,
@@ -84,13 +89,13 @@ def make_worker(
         workflows=[OrchestratorWorkflow, TriggerWorkflow] if workflows else [],
         activities=activities,
         workflow_runner=UnsandboxedWorkflowRunner(),
-        max_concurrent_workflow_tasks=MAX_WORKFLOW_TASKS if workflows else None,
+        max_concurrent_workflow_tasks=max_workflow_tasks if workflows else None,
         max_concurrent_activities=max_activities,
         max_concurrent_local_activities=max_activities,
         max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
         default_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
-        workflow_task_poller_behavior=PollerBehaviorAutoscaling(),
-        activity_task_poller_behavior=PollerBehaviorAutoscaling(),
+        workflow_task_poller_behavior=pollers,
+        activity_task_poller_behavior=pollers,
         graceful_shutdown_timeout=graceful_shutdown,
         interceptors=interceptors,
     )

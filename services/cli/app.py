@@ -109,11 +109,19 @@ def worker(
     queues: Annotated[
         str, typer.Option(help="The queues to work on, separated by commas, such as default,code; all by default.")
     ] = "",
+    processes: Annotated[
+        int, typer.Option(min=1, max=64, metavar="N", help="How many processes work; one that dies is started again.")
+    ] = 1,
 ) -> None:
     """Run workflows and their nodes, by DATABASE_URL and Temporal's environment variables."""
+    names = [name.strip() for name in queues.split(",") if name.strip()]
+    if processes > 1:
+        from services.cli.fleet import fleet
+
+        perform(fleet(names, processes))
     from services.cli.roles import worker as work
 
-    perform(work([name.strip() for name in queues.split(",") if name.strip()]))
+    perform(work(names))
 
 
 @app.command()

@@ -11,6 +11,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from nodes.factory import get_node_executor_factory
+from services.cli import lifeline
 from services.cli.console import on_stop_signals
 from services.cli.failure import Exit, Failure
 from services.cli.process import current_settings, settled
@@ -63,7 +64,7 @@ async def worker(queues: Sequence[str]) -> Exit:
         role = build_worker(settings, client, queues=names)
     except ServerError as error:
         raise Failure(str(error), "PORT_TAKEN") from None
-    return await _run([role])
+    return await _run([role], role.metrics_port)
 
 
 async def migrate() -> Exit:
@@ -93,9 +94,10 @@ def _queues(named: Sequence[str], runs: str) -> list[str]:
     return queues
 
 
-async def _run(roles: Sequence[Role]) -> Exit:
+async def _run(roles: Sequence[Role], metrics_port: int = 0) -> Exit:
     stopping = asyncio.Event()
     on_stop_signals(stopping.set)
+    say_ready = lifeline.hold(stopping.set)
     ends: list[asyncio.Task[None]] = []
     try:
         for role in roles:
@@ -104,6 +106,7 @@ async def _run(roles: Sequence[Role]) -> Exit:
         ends = [asyncio.create_task(role.wait()) for role in roles]
         told = asyncio.create_task(_told(stopping))
         _log.info("ready")
+        say_ready(metrics_port)
         await asyncio.wait([told, *ends], return_when=asyncio.FIRST_COMPLETED)
     except OperationalError as error:
         raise _unreachable(error) from None
