@@ -1,8 +1,9 @@
 """How values become Temporal payloads: JSON by pydantic, our own messages without what is at its default."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import is_dataclass, replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, get_type_hints
 
 from pydantic import TypeAdapter
 from temporalio.api.common.v1 import Payload
@@ -63,6 +64,18 @@ class TersePayloads(CompositePayloadConverter):
 
     def __init__(self) -> None:
         super().__init__(*_CONVERTERS)
+
+
+def build_schemas(calls: Iterable[Callable[..., Any]]) -> None:
+    """Makes the schemas of all messages that workflows and activities take and give.
+
+    Left to the first tasks, each of those that come at once makes them, with all the others' threads waiting: on a busy
+    machine that takes longer than the SDK lets a workflow think.
+    """
+    for call in calls:
+        for type_ in get_type_hints(call).values():
+            if isinstance(type_, type) and is_dataclass(type_):
+                _adapter(type_)
 
 
 @lru_cache(maxsize=256)

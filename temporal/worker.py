@@ -17,6 +17,7 @@ from temporalio.worker import (
 
 from temporal import queues as queues_
 from temporal.client import TASK_QUEUE
+from temporal.converter import build_schemas
 from temporal.trigger import TriggerWorkflow
 from temporal.workflow import OrchestratorWorkflow
 
@@ -81,12 +82,16 @@ def make_worker(
     The workflow's code runs without the SDK's sandbox: it is this project's own, a linter keeps clocks and
     randomness out of it, and recorded histories are replayed in the tests. That is a third of the CPU.
     """
+    workflow_types: list[type[OrchestratorWorkflow | TriggerWorkflow]] = (
+        [OrchestratorWorkflow, TriggerWorkflow] if workflows else []
+    )
+    build_schemas([*(type_.run for type_ in workflow_types), *activities])
     pollers = PollerBehaviorAutoscaling(maximum=max_pollers, initial=min(INITIAL_POLLERS, max_pollers))
     return Worker(
         client,
         task_queue=task_queue,
         **_release(deployment),
-        workflows=[OrchestratorWorkflow, TriggerWorkflow] if workflows else [],
+        workflows=workflow_types,
         activities=activities,
         workflow_runner=UnsandboxedWorkflowRunner(),
         max_concurrent_workflow_tasks=max_workflow_tasks if workflows else None,
