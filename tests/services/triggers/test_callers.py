@@ -8,6 +8,7 @@ import pytest
 
 from nodes.base import Item
 from nodes.files.files import Files
+from orchestrator.messages import REVISION
 from services.errors import Forbidden
 from services.gateway import chats, forms, resuming, webhooks
 from services.identity.caller import SYSTEM, Caller, Role, current_caller, forget_caller, set_caller
@@ -107,8 +108,10 @@ async def test_a_run_is_called_by_nobody_that_isnt_named(gateway: Gateway, monke
     await gateway.ended(execution_id)
 
 
-@pytest.mark.parametrize("deed", ["fire", "prepare"])
-async def test_a_schedule_says_who_acts(gateway: Gateway, deed: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("deed", "more"), [("fire", (REVISION,)), ("prepare", ())])
+async def test_a_schedule_says_who_acts(
+    gateway: Gateway, deed: str, more: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
     clock = trigger("Clock", "CRON", parameters={"cron": "0 3 1 1 *"})
     workflow_id = await gateway.on(workflow("yearly", [clock, sets("Seen", seen=True)], "Clock -> Seen"))
     assert gateway.server
@@ -124,7 +127,7 @@ async def test_a_schedule_says_who_acts(gateway: Gateway, deed: str, monkeypatch
     async def act() -> None:
         # As a worker's activity does, which answers no call.
         forget_caller()
-        await getattr(firing, deed)(binding_id, "once", items)
+        await getattr(firing, deed)(binding_id, "once", items, *more)
 
     with monkeypatch.context() as forgetful:
         forgetful.setattr(firing_module, "set_caller", _nobody)
