@@ -1,10 +1,8 @@
 """Reads the bodies of requests: limited, and parsed as what they verifiably are, or refused."""
 
 import asyncio
-import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from email.message import Message
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -15,25 +13,15 @@ from starlette.requests import ClientDisconnect, Request
 from nodes.files.files import FileRef, Files
 from orchestrator import exact_json
 from services.gateway.answers import Code, Refused, invalid
+from services.gateway.content_type import FORM, JSON, MULTIPART, content_type, unsupported
 
 # What a gRPC message may have, an event, and a form of our own pages.
 MAX_CALL, MAX_EVENT, MAX_FORM = 72 << 20, 32 << 20, 1 << 20
 MOST_FIELDS, MOST_FILES = 1000, 100
 # A body that takes longer is given up.
 SECONDS = 60.0
-JSON, FORM, MULTIPART = "application/json", "application/x-www-form-urlencoded", "multipart/form-data"
 _PIECE = 256 * 1024
-_MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,80}/[a-z0-9!#$&^_.+-]{1,120}", re.ASCII)
 _TEXTS = ("application/xml", "application/x-ndjson")
-
-
-@dataclass(frozen=True)
-class ContentType:
-    """What a body says that it is; lower case, its parameters apart."""
-
-    media_type: str = ""
-    boundary: str = ""
-    charset: str = ""
 
 
 @dataclass(frozen=True)
@@ -58,28 +46,6 @@ class Body:
     def text(self, name: str) -> str:
         """The first text of a form's field; empty without one."""
         return next(iter(self.fields.get(name, ())), "")
-
-
-def content_type(request: Request) -> ContentType:
-    """The body's type; refused where headers contradict each other: every reader must see the same body."""
-    given = request.headers.getlist("content-type")
-    if len(given) > 1:
-        raise invalid("CONTENT_TYPE_TWICE", "the request has several Content-Type headers; send one")
-    if not given or not given[0].strip():
-        return ContentType()
-    parsed = Message()
-    parsed["content-type"] = given[0]
-    media_type = given[0].partition(";")[0].strip().lower()
-    # A comma is where a proxy has joined two headers into one.
-    if not _MEDIA_TYPE.fullmatch(media_type):
-        raise invalid("BAD_CONTENT_TYPE", f"the Content-Type is no media type; an example is {JSON}")
-    names = [str(name).lower() for name, _ in parsed.get_params(failobj=[])[1:]]
-    if len(names) != len(set(names)):
-        raise invalid("BAD_CONTENT_TYPE", "the Content-Type gives a parameter twice")
-    boundary = str(parsed.get_param("boundary", "") or "")
-    if media_type == MULTIPART and not re.fullmatch(r"[\x20-\x7e]{0,69}[\x21-\x7e]", boundary):
-        raise invalid("BAD_CONTENT_TYPE", f"{MULTIPART} needs a boundary of 1 to 70 characters")
-    return ContentType(media_type, boundary, str(parsed.get_param("charset", "") or "").lower())
 
 
 async def read(request: Request, limit: int = MAX_EVENT) -> bytes:
@@ -161,11 +127,6 @@ def too_large(limit: int) -> Refused:
     """For a body above a limit."""
     message = f"the body has more than {limit:,} bytes"
     return Refused(Code.RESOURCE_EXHAUSTED, "BODY_TOO_LARGE", message, 413)
-
-
-def unsupported(wanted: str) -> Refused:
-    """For a body of a type that can't be read here."""
-    return Refused(Code.INVALID_ARGUMENT, "UNSUPPORTED_MEDIA_TYPE", f"the body must be {wanted}", 415)
 
 
 async def _multipart(request: Request, raw: bytes) -> Body:

@@ -16,6 +16,7 @@ from orchestrator import exact_json
 from services.gateway import bodies, visitors
 from services.gateway.answers import Code, Failure, Refused, invalid, not_found
 from services.gateway.clients import address_of
+from services.gateway.content_type import unsupported
 from services.gateway.failures import explained
 from services.gateway.pages import page
 from services.gateway.site import Site
@@ -64,7 +65,7 @@ class Chats:
         body = await bodies.parse(request, await bodies.read(request))
         given = body.value if isinstance(body.value, dict) and not body.fields else None
         if given is None:
-            raise bodies.unsupported("application/json: an object with a message")
+            raise unsupported("application/json: an object with a message")
         session_id = self._session(request, binding, given.get("session_id"))
         message_id = given.get("message_id", "")
         if not isinstance(message_id, str) or len(message_id) > _MOST_ID:

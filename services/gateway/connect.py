@@ -12,7 +12,8 @@ from starlette.routing import BaseRoute, Route
 
 from services.gateway import calls, contract
 from services.gateway.answers import Code, Refused, failure_of, invalid
-from services.gateway.bodies import JSON, MAX_CALL, content_type, read
+from services.gateway.bodies import MAX_CALL, read
+from services.gateway.content_type import JSON, content_type
 from services.gateway.contract import Method
 from services.gateway.site import Site
 

@@ -11,7 +11,8 @@ from starlette.routing import BaseRoute, Route
 
 from services.gateway import calls, contract
 from services.gateway.answers import invalid
-from services.gateway.bodies import JSON, MAX_CALL, content_type, read, unsupported
+from services.gateway.bodies import MAX_CALL, read
+from services.gateway.content_type import JSON, content_type, unsupported
 from services.gateway.contract import Method
 from services.gateway.events import watch
 from services.gateway.rest_table import TABLE, Place

@@ -12,7 +12,8 @@ from workflow_engine.v1 import auth_pb2
 
 from services.gateway import calls, contract, cookies
 from services.gateway.answers import Code, Failure, failure_of
-from services.gateway.bodies import JSON, content_type, read, read_form, unsupported
+from services.gateway.bodies import read, read_form
+from services.gateway.content_type import JSON, content_type, unsupported
 from services.gateway.csrf import Csrf
 from services.gateway.pages import page
 from services.gateway.renewal import METHODS, tokens_of
