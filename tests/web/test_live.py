@@ -205,9 +205,6 @@ async def test_outsiders_pages(local: "Server", make_context: Any, axe: str, scr
     await page.get_by_label("size").select_option("M")
     await page.get_by_role("button", name="Send").click()
     await page.get_by_role("status").get_by_text("See you.").wait_for()
-    await page.goto(f"{_url(local)}/form/order")
-    await page.goto(f"{_url(local)}/chat/talk")
-    await page.screenshot(path=f"/tmp/chat-{script}.png")
 
 
 async def _served(database_url: str, client: "Client", *, local: bool) -> "AsyncIterator[Server]":
