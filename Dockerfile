@@ -1,4 +1,4 @@
-# The image of every role: `serve` (the default), `worker` and `migrate`. No Docker engine's cache is needed to build it.
+# The image of every role: `serve` (the default), `worker`, `migrate` and `promote`. No Docker engine's cache is needed to build it.
 # Pin the base by digest in a release: docker buildx imagetools inspect python:3.12.12-slim-bookworm
 ARG PYTHON=python:3.12.12-slim-bookworm
 

@@ -133,6 +133,19 @@ def migrate() -> None:
 
 
 @app.command()
+def promote(
+    seconds: Annotated[float, typer.Option(min=0, metavar="N", help="How long to wait for its workers.")] = 300,
+) -> None:
+    """Give the workers of ORCHESTRATOR_BUILD_ID all work, once they serve every queue: after a release, or to go back.
+
+    Without that variable workers aren't told apart, and nothing is done.
+    """
+    from services.cli.promote import promote as work
+
+    perform(work(seconds))
+
+
+@app.command()
 def doctor(as_json: AsJson = False) -> None:
     """Look a deployment over, by the same environment as `serve` and `worker`: what is wrong, and what to do.
 

@@ -43,7 +43,7 @@ class Role(Protocol):
 async def serve() -> Exit:
     """The API server."""
     settings = current_settings("server")
-    client = await _client(settings)
+    client = await client_of(settings)
     try:
         server = build_server(settings, client)
     except TlsError as error:
@@ -59,7 +59,7 @@ async def worker(queues: Sequence[str]) -> Exit:
     """A worker on these queues, or on all."""
     settings = current_settings("worker")
     names = _queues(queues, settings.orchestrator_task_queue)
-    client = await _client(settings)
+    client = await client_of(settings)
     try:
         role = build_worker(settings, client, queues=names)
     except ServerError as error:
@@ -124,7 +124,8 @@ async def _told(stopping: asyncio.Event) -> None:
     await stopping.wait()
 
 
-async def _client(settings: Settings) -> Client:
+async def client_of(settings: Settings) -> Client:
+    """Temporal, by the environment; a Failure if it can't be reached."""
     try:
         measured = settings.orchestrator_metrics_port is not None
         return await connect(keys=temporal_keys(settings), measured=measured, traced=tracing.wanted())

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from services.settings import Settings
+from tests.deploy import kubernetes
 from tests.deploy.compose import ROOT, document, services
 
 GIVEN = {
@@ -21,7 +22,10 @@ GIVEN = {
     "ORCHESTRATOR_TEMPORAL_KEYS": "t1:" + "B" * 43 + "=",
 }
 KUBERNETES = sorted((ROOT / "deploy/kubernetes").glob("*/*.yaml"))
-ROLES = ("migrate", "workflow-engine", "worker-default", "worker-code", "worker-ai")
+WORKERS = ("worker-default", "worker-code", "worker-ai")
+# What ends by itself.
+JOBS = ("migrate", "promote")
+ROLES = (*JOBS, "workflow-engine", *WORKERS)
 # What other programs in the image read.
 FOREIGN = {"TEMPORAL_ADDRESS", "TEMPORAL_NAMESPACE"}
 
@@ -34,9 +38,7 @@ def manifests() -> Iterator[dict[str, Any]]:
 
 
 def pods() -> Iterator[tuple[str, dict[str, Any]]]:
-    for manifest in manifests():
-        if manifest["kind"] in ("Deployment", "Job"):
-            yield manifest["metadata"]["name"], manifest["spec"]["template"]["spec"]
+    return kubernetes.pods(list(manifests()))
 
 
 def test_the_dockerfile_passes_the_linter() -> None:
@@ -82,6 +84,25 @@ def test_compose_mounts_what_there_is() -> None:
 def test_compose_sets_what_the_program_reads(role: str) -> None:
     known = {name.upper() for name in Settings.model_fields} | FOREIGN
     assert set(services(GIVEN)[role]["environment"]) - known == set()
+
+
+@pytest.mark.parametrize("given", [{}, {"ORCHESTRATOR_VERSION": "1.4.0"}], ids=["latest", "a release"])
+def test_compose_tells_workers_the_tag_of_their_image(given: dict[str, str]) -> None:
+    version = given.get("ORCHESTRATOR_VERSION", "")
+    for name in ROLES:
+        service = services({**GIVEN, **given})[name]
+        assert service["image"] == f"orchestrator:{version or 'latest'}"
+        assert (service["environment"]["ORCHESTRATOR_BUILD_ID"] or "") == version
+
+
+def test_kubernetes_tells_workers_the_tag_of_their_image() -> None:
+    overlay = kubernetes.overlay()
+    images = {name: pod["containers"][0]["image"] for name, pod in kubernetes.pods(overlay)}
+    assert set(images.values()) == {"registry.example.com/orchestrator:0.1.0"}
+    builds = {name: kubernetes.process(overlay, name)[1].get("ORCHESTRATOR_BUILD_ID") for name in images}
+    assert builds == {**dict.fromkeys((*WORKERS, "promote"), "0.1.0"), "engine": None, "migrate": None}
+    for manifest in overlay:
+        kubernetes_validate.validate(manifest, "1.34", strict=True)
 
 
 def test_code_gets_no_secret_and_no_way_out() -> None:
@@ -133,7 +154,7 @@ def test_pods_are_confined(name: str, pod: dict[str, Any]) -> None:
     }
     assert pod["automountServiceAccountToken"] is False
     assert container["resources"]["limits"]["memory"]
-    assert name == "migrate" or "livenessProbe" in container
+    assert name in JOBS or "livenessProbe" in container
 
 
 def test_every_deployment_scales_and_survives_drains() -> None:
@@ -145,9 +166,14 @@ def test_every_deployment_scales_and_survives_drains() -> None:
 
 def test_a_pod_has_the_time_that_the_program_takes_to_stop() -> None:
     settings = next(m for m in manifests() if m["kind"] == "ConfigMap")
-    seconds = float(settings["data"]["ORCHESTRATOR_SHUTDOWN_SECONDS"])
+    names = ("ORCHESTRATOR_DRAIN_SECONDS", "ORCHESTRATOR_SHUTDOWN_SECONDS")
+    seconds = sum(float(settings["data"][name]) for name in names)
     for name, pod in pods():
-        assert name == "migrate" or pod["terminationGracePeriodSeconds"] >= seconds + 10
+        assert name in JOBS or pod["terminationGracePeriodSeconds"] >= seconds + 10
+    compose = services(GIVEN)["workflow-engine"]
+    allowed = int(compose["stop_grace_period"].removesuffix("s"))
+    default = Settings.model_fields["orchestrator_drain_seconds"].default
+    assert allowed >= default + float(compose["environment"]["ORCHESTRATOR_SHUTDOWN_SECONDS"]) + 10
 
 
 @pytest.mark.parametrize("script", sorted((ROOT / "deploy").rglob("*.sh")), ids=lambda path: path.name)

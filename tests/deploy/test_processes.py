@@ -1,4 +1,4 @@
-"""The commands of docker-compose.yml with its environment; and several engines and workers as one."""
+"""The commands of docker-compose.yml and of Kubernetes' pods with their environment; and several processes as one."""
 
 import asyncio
 import json
@@ -15,6 +15,7 @@ import pytest
 from workflow_engine.v1 import auth_pb2, auth_pb2_grpc
 
 from temporal.dev_server import DevServer, free_port
+from tests.deploy import kubernetes
 from tests.deploy.compose import ROOT, services
 from tests.deploy.processes import EMAIL, ORCHESTRATOR, PASSWORD, Deployment, create, execute, output, until, watched
 from tests.deploy.shop import Shop
@@ -25,7 +26,13 @@ GIVEN = {
     "SECRET_KEY": "k1:" + "A" * 43 + "=",
     "ORCHESTRATOR_TEMPORAL_KEYS": "t1:" + "B" * 43 + "=",
 }
+# The release, so that its workers get work only once it is promoted.
+TAG = "1.4.0"
+COMPOSE, KUBERNETES = "docker-compose.yml", "deploy/kubernetes"
 WORKERS = ("worker-default", "worker-code", "worker-ai")
+# What Kubernetes' Secrets hold, and compose's environment.
+DATA = ("ORCHESTRATOR_TEMPORAL_KEYS",)
+SECRETS = (*DATA, "SECRET_KEY")
 
 
 @pytest.fixture
@@ -37,8 +44,18 @@ async def temporal(data_folder: Path) -> AsyncIterator[DevServer]:
     await server.stop()
 
 
-def _environment(service: str, database_url: str, temporal: DevServer, folder: Path) -> dict[str, str]:
-    """What compose gives a service, with this machine's addresses in place of the containers'."""
+def _given(deployed: str, name: str) -> tuple[list[str], dict[str, str]]:
+    """What a role of a deployment runs, and its environment."""
+    if deployed == COMPOSE:
+        service = services({**GIVEN, "ORCHESTRATOR_VERSION": TAG})["workflow-engine" if name == "engine" else name]
+        return service["command"], service["environment"]
+    command, environment = kubernetes.process(kubernetes.overlay(), name)
+    secret = DATA if name in ("migrate", "promote", "worker-code") else SECRETS
+    return command, {**environment, **{variable: GIVEN[variable] for variable in secret}}
+
+
+def _here(given: dict[str, str], database_url: str, temporal: DevServer, folder: Path) -> dict[str, str]:
+    """The environment with this machine's addresses in place of the containers'."""
     here = {
         "DATABASE_URL": database_url,
         "TEMPORAL_ADDRESS": temporal.address,
@@ -49,8 +66,8 @@ def _environment(service: str, database_url: str, temporal: DevServer, folder: P
         "GRPC_HOST": "127.0.0.1",
         "HTTP_HOST": "127.0.0.1",
     }
-    given = services(GIVEN)[service]["environment"]
-    return {name: here.get(name, value) if value else "" for name, value in given.items()}
+    kept = {name: here.get(name, value) if value else "" for name, value in given.items()}
+    return {"DATABASE_URL": database_url, **kept}
 
 
 def _health_check(url: str) -> list[str]:
@@ -61,30 +78,37 @@ def _health_check(url: str) -> list[str]:
     return [sys.executable, *command[1:]]
 
 
-async def test_what_compose_starts_runs_a_workflow(
-    tmp_path: Path, empty_postgres_url: str, temporal: DevServer
+@pytest.mark.parametrize("deployed", [COMPOSE, KUBERNETES])
+async def test_what_is_deployed_runs_a_workflow(
+    tmp_path: Path, empty_postgres_url: str, temporal: DevServer, deployed: str
 ) -> None:
-    compose = services(GIVEN)
-    environments = {
-        name: _environment(name, empty_postgres_url, temporal, tmp_path)
-        for name in ("migrate", "workflow-engine", *WORKERS)
-    }
-    migrate = [*ORCHESTRATOR, *compose["migrate"]["command"]]
-    done = await asyncio.to_thread(subprocess.run, migrate, env=environments["migrate"], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    deployment = Deployment(tmp_path, environments["workflow-engine"])
+    commands, environments = {}, {}
+    for name in ("migrate", "engine", *WORKERS, "promote"):
+        commands[name], given = _given(deployed, name)
+        environments[name] = _here(given, empty_postgres_url, temporal, tmp_path)
+
+    async def job(name: str) -> None:
+        command = [*ORCHESTRATOR, *commands[name]]
+        done = await asyncio.to_thread(
+            subprocess.run, command, env=environments[name], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+
+    await job("migrate")
+    deployment = Deployment(tmp_path, environments["engine"])
     await deployment.prepare()
     try:
-        engine = await deployment.start(*compose["workflow-engine"]["command"])
+        engine = await deployment.start(*commands["engine"])
         for name in WORKERS:
             deployment.environment = environments[name]
-            await deployment.start(*compose[name]["command"])
+            await deployment.start(*commands[name])
+        await job("promote")
         stub, rest = await deployment.stub(engine), await deployment.rest(engine)
         code = javascript("Code", "return [{sum: items.reduce((sum, one) => sum + one.n, 0)}]")
-        definition = workflow("sums", [trigger(), code, sets("Set", by="compose")], "Start -> Code", "Code -> Set")
+        definition = workflow("sums", [trigger(), code, sets("Set", by="us")], "Start -> Code", "Code -> Set")
         workflow_id = await create(stub, definition)
         by_grpc = await execute(stub, workflow_id, [{"n": 1}, {"n": 2}])
-        assert await output(stub, by_grpc) == {"Set": [{"sum": 3, "by": "compose"}]}
+        assert await output(stub, by_grpc) == {"Set": [{"sum": 3, "by": "us"}]}
         begun = await rest.post(f"/api/v1/workflows/{workflow_id}:execute", json={"input": {"json": '[{"n": 4}]'}})
         assert begun.status_code == 200, begun.text
         by_rest = begun.json()["executionId"]
@@ -92,7 +116,7 @@ async def test_what_compose_starts_runs_a_workflow(
         found = (await rest.get(f"/api/v1/executions/{by_rest}")).json()["execution"]
         assert (found["status"], json.loads(found["outputJson"])) == (
             "COMPLETED",
-            {"Set": [{"sum": 4, "by": "compose"}]},
+            {"Set": [{"sum": 4, "by": "us"}]},
         )
         healthy = await asyncio.to_thread(subprocess.run, _health_check(engine.url), capture_output=True)
         assert healthy.returncode == 0, healthy.stderr

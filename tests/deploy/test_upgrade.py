@@ -1,156 +1,198 @@
-"""Two releases side by side: runs that began on the old one end right on the new one, and nothing is lost.
-
-Orders ─ Charge (POST, may be held back) ─ Code (on a queue of its own) ─ Wait (for a second) ─ Total
-"""
+"""Two releases side by side: runs of all kinds that began on one end right on the other, and nothing is lost."""
 
 import asyncio
-import json
-import shutil
-import subprocess
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
-from workflow_engine.v1 import execution_pb2
+from workflow_engine.v1 import activation_pb2, execution_pb2
 
-from temporal.dev_server import DevServer, find_binary
-from temporal.worker import deployment_name
-from tests.deploy.processes import Deployment, create, execute, output, until
+from orchestrator.messages import REVISION
+from temporal.dev_server import DevServer
+from tests.agents.scripted import ScriptedModel
+from tests.deploy.kinds import CHILD_AFTER, CHILD_BEFORE, KINDS, Kinds
+from tests.deploy.processes import Deployment, create, execute, output
+from tests.deploy.releases import NEW, NEW_REVISION, OLD, Operator, Worked, child_of, make_next_release, worked
 from tests.deploy.shop import Shop
-from tests.graphs import flow, javascript, node, transforms, trigger, workflow
+from tests.graphs import sets, trigger, workflow
 
-ROOT = Path(__file__).parents[2]
-OLD, NEW = "1.0.0", "1.1.0"
-EACH = 6
-# Workflows, activities, and those of users' code.
-QUEUES = 3
+CLOCK = trigger("Clock", "CRON", parameters={"every": "1s", "overlap": "allow_all"})
+TICKING = workflow("ticking", [CLOCK, sets("Seen", seen=True)], "Clock -> Seen")
 
 
 @pytest.fixture
 def next_release(tmp_path: Path) -> Path:
-    """A copy of the sources whose interpreter waits for a moment before runs of a revision that the old one lacks."""
-    copy = tmp_path / "next"
-    for package in ("activities", "nodes", "orchestrator", "proto", "services", "temporal"):
-        skipped = shutil.ignore_patterns("__pycache__", "node_modules", "src")
-        shutil.copytree(ROOT / package, copy / package, ignore=skipped)
-    messages, interpreter = copy / "orchestrator/messages.py", copy / "temporal/workflow.py"
-    _replace(messages, "\nREVISION = 2\n", "\nREVISION = 3\n")
-    begin = "        if request.state is None:\n"
-    change = '        if self._revision >= 3:\n            await workflow.sleep(1, summary="new")\n'
-    _replace(interpreter, begin, change + begin)
-    return copy
+    return make_next_release(tmp_path / "next")
 
 
-def _replace(file: Path, old: str, new: str) -> None:
-    text = file.read_text(encoding="utf-8")
-    assert text.count(old) == 1
-    file.write_text(text.replace(old, new), encoding="utf-8")
+@pytest.fixture
+def model() -> Iterator[ScriptedModel]:
+    scripted = ScriptedModel()
+    yield scripted
+    scripted.server.shutdown()
 
 
-class Operator:
-    """Types the commands of docs/operations.md."""
+@pytest.fixture
+def operate(deployment: Deployment, temporal_server: DevServer) -> Operator:
+    return Operator(temporal_server.address, deployment)
 
-    def __init__(self, address: str, deployment: str) -> None:
-        self._options = ["--address", address, "--deployment-name", deployment]
 
-    async def __call__(self, command: str, *options: str) -> Any:
-        """Runs `temporal worker deployment …`; what it prints as JSON."""
-        binary = find_binary()
-        assert binary
-        line = [binary, "worker", "deployment", command, *self._options, *options, "--output", "json"]
-        done = await asyncio.to_thread(subprocess.run, line, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return json.loads(done.stdout) if done.stdout.strip().startswith("{") else done.stdout
+async def _ticks(stub: Any, workflow_id: str) -> dict[str, int]:
+    """The runs that a schedule has started: status by id."""
+    request = execution_pb2.ListExecutionsRequest(workflow_id=workflow_id, page_size=1000)
+    return {found.execution_id: found.status for found in (await stub.ListExecutions(request)).executions}
 
-    async def knows(self, build: str) -> None:
-        """Waits until workers of a build have polled all queues."""
-        for _ in range(150):
-            try:
-                found = await self("describe-version", "--build-id", build)
-            except AssertionError:
-                found = {}
-            if len(found.get("taskQueuesInfos", [])) == QUEUES:
-                return
+
+async def _ticking_on(stub: Any, workflow_id: str, more: int = 3) -> set[str]:
+    """Runs that a schedule starts from now on."""
+    before = await _ticks(stub, workflow_id)
+    async with asyncio.timeout(60):
+        while True:
+            found = (await _ticks(stub, workflow_id)).keys() - before.keys()
+            if len(found) >= more:
+                return set(found)
             await asyncio.sleep(0.2)
-        raise AssertionError(found)
 
 
-def _definition(url: str) -> dict[str, Any]:
-    nodes = [
-        trigger("Orders"),
-        node("Charge", "ACTION_NODE", "HTTP_REQUEST", {"method": "POST", "url": url, "body": "{{ $json }}"}),
-        javascript("Code", "return items.map(one => ({order: one.order}))"),
-        flow("Wait", "WAIT", duration="1s"),
-        transforms("Total", "aggregate", field="order", into="charged"),
-    ]
-    return workflow("orders", nodes, "Orders -> Charge", "Charge -> Code", "Code -> Wait", "Wait -> Total")
+async def _assert_results(stub: Any, kinds: Kinds, *begun: dict[str, str]) -> None:
+    runs = [(kind, run) for some in begun for kind, run in some.items()]
+    results = await asyncio.gather(*(output(stub, run) for _, run in runs))
+    assert dict(zip(runs, results, strict=True)) == {(kind, run): kinds.result(kind, run) for kind, run in runs}
 
 
-async def _builds(client: Client, execution_id: str) -> tuple[list[str], bool]:
-    """Which builds worked on a run, in order; and whether it took the new release's way."""
-    history = await client.get_workflow_handle(execution_id).fetch_history()
-    done = [
-        event.workflow_task_completed_event_attributes.deployment_version.build_id
-        for event in history.events
-        if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED
-    ]
-    assert not any(event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED for event in history.events)
-    timers = [e for e in history.events if e.event_type == EventType.EVENT_TYPE_TIMER_STARTED]
-    return list(dict.fromkeys(done)), len(timers) == 2
+async def _assert_all_ticks_completed(stub: Any, workflow_id: str) -> None:
+    await stub.DeactivateWorkflow(activation_pb2.DeactivateWorkflowRequest(workflow_id=workflow_id))
+    for run in await _ticks(stub, workflow_id):
+        await output(stub, run)
 
 
 async def test_a_rolling_upgrade_loses_nothing(
     deployment: Deployment,
     shop: Shop,
+    model: ScriptedModel,
     next_release: Path,
-    temporal_server: DevServer,
+    operate: Operator,
     temporal_client: Client,
 ) -> None:
-    operate = Operator(temporal_server.address, deployment_name(deployment.environment["ORCHESTRATOR_TASK_QUEUE"]))
     old_worker = await deployment.start("worker", ORCHESTRATOR_BUILD_ID=OLD)
-    await operate.knows(OLD)
-    await operate("set-current-version", "--build-id", OLD, "--yes")
+    await operate.make_current(OLD)
     old_engine = await deployment.start("serve")
     old = await deployment.stub(old_engine)
-    workflow_id = await create(old, _definition(shop.url))
+    kinds = await Kinds.create(old, temporal_client, shop, model)
+    ticking = await create(old, TICKING)
+    await old.ActivateWorkflow(activation_pb2.ActivateWorkflowRequest(workflow_id=ticking))
 
     shop.open.clear()
-    begun = {i: await execute(old, workflow_id, {"order": i}) for i in range(EACH)}
-    await until(lambda: len(shop.asked) == EACH)
-    paused = await execute(old, workflow_id, {"order": EACH})
+    begun = await kinds.begin(old, shop)
+    paused = await execute(old, kinds.ids["direct"], {"order": 1000})
     await old.PauseExecution(execution_pb2.PauseExecutionRequest(execution_id=paused))
-    begun[EACH] = paused
 
-    # The new release's workers come beside the old ones, and become current; only then its engines replace the old.
+    # The database is migrated first, under the old release, whose processes may start again all the same. Then the new
+    # release's workers come beside the old ones, and become current; only then its engines replace the old.
+    assert await deployment.spawn("migrate", source=next_release).ended() == 0
     await deployment.start("worker", source=next_release, ORCHESTRATOR_BUILD_ID=NEW)
     await operate.knows(NEW)
-    await operate("set-ramping-version", "--build-id", NEW, "--percentage", "50", "--yes")
-    ramped = {100 + i: await execute(old, workflow_id, {"order": 100 + i}) for i in range(EACH)}
-    await operate("set-current-version", "--build-id", NEW, "--yes")
+    await operate.deployment("set-ramping-version", "--build-id", NEW, "--percentage", "50", "--yes")
+    ramped = await kinds.begin(old, shop)
+    ticks = await _ticking_on(old, ticking)
+    await operate.make_current(NEW)
     new_engine = await deployment.start("serve", source=next_release)
     new = await deployment.stub(new_engine)
     old_engine.terminate()
-    fresh = {200 + i: await execute(new, workflow_id, {"order": 200 + i}) for i in range(EACH)}
+    fresh = await kinds.begin(new, shop)
+    ticks |= await _ticking_on(new, ticking)
     old_worker.terminate()
     shop.open.set()
     await new.ResumeExecution(execution_pb2.ResumeExecutionRequest(execution_id=paused))
+    for runs in (begun, ramped, fresh):
+        await kinds.go_on(await deployment.people(new_engine), runs)
 
-    runs = begun | ramped | fresh
-    results = await asyncio.gather(*(output(new, execution_id) for execution_id in runs.values()))
-    assert results == [{"Total": [{"charged": [order]}]} for order in runs]
-    assert sorted(shop.charged.values()) == sorted(runs), "each is charged once"
+    await _assert_results(new, kinds, begun, ramped, fresh)
+    assert await output(new, paused) == {"Total": [{"charged": [1000]}]}
+    await _assert_all_ticks_completed(new, ticking)
+    assert sorted(shop.charged.values()) == [*kinds.charged(), 1000], "each is charged once"
     assert [await old_engine.ended(), await old_worker.ended()] == [0, 0]
 
-    for execution_id in begun.values():
-        builds, new_way = await _builds(temporal_client, execution_id)
-        assert (builds, new_way) == ([OLD, NEW], False)
-    for execution_id in ramped.values():
-        builds, new_way = await _builds(temporal_client, execution_id)
-        assert builds in ([OLD, NEW], [NEW])
-        assert not new_way
-    for execution_id in fresh.values():
-        assert await _builds(temporal_client, execution_id) == ([NEW], True)
-    described = [await operate("describe-version", "--build-id", build) for build in (OLD, NEW)]
+    for kind in KINDS:
+        assert await worked(temporal_client, begun[kind]) == Worked(REVISION, [OLD, NEW], new_way=False), kind
+        found = await worked(temporal_client, ramped[kind])
+        assert (found.revision, found.builds[-1], found.new_way) == (REVISION, NEW, False), kind
+        assert await worked(temporal_client, fresh[kind]) == Worked(NEW_REVISION, [NEW], new_way=True), kind
+    for kind in CHILD_BEFORE:
+        child = await child_of(temporal_client, begun[kind])
+        assert await worked(temporal_client, child) == Worked(REVISION, [OLD, NEW], new_way=False), kind
+    for kind in CHILD_AFTER:
+        child = await child_of(temporal_client, begun[kind])
+        assert await worked(temporal_client, child) == Worked(REVISION, [NEW], new_way=False), kind
+    for kind in (*CHILD_BEFORE, *CHILD_AFTER):
+        child = await child_of(temporal_client, fresh[kind])
+        assert await worked(temporal_client, child) == Worked(NEW_REVISION, [NEW], new_way=True), kind
+    for tick in ticks:
+        assert not (await worked(temporal_client, tick)).new_way, (
+            "a schedule's runs have the revision of its activation"
+        )
+    described = [await operate.deployment("describe-version", "--build-id", build) for build in (OLD, NEW)]
     assert [each["currentSinceTime"].startswith("1970") for each in described] == [True, False], described
+
+
+async def test_going_back_loses_nothing(
+    deployment: Deployment,
+    shop: Shop,
+    model: ScriptedModel,
+    next_release: Path,
+    operate: Operator,
+    temporal_client: Client,
+) -> None:
+    old_worker = await deployment.start("worker", ORCHESTRATOR_BUILD_ID=OLD)
+    await operate.make_current(OLD)
+    old_engine = await deployment.start("serve")
+    old = await deployment.stub(old_engine)
+    kinds = await Kinds.create(old, temporal_client, shop, model)
+    ticking = await create(old, TICKING)
+    shop.open.clear()
+    begun = await kinds.begin(old, shop)
+
+    assert await deployment.spawn("migrate", source=next_release).ended() == 0
+    await deployment.start("worker", source=next_release, ORCHESTRATOR_BUILD_ID=NEW)
+    assert await deployment.spawn("promote", source=next_release, ORCHESTRATOR_BUILD_ID=NEW).ended() == 0
+    upgraded = datetime.now(UTC).isoformat()
+    new_engine = await deployment.start("serve", source=next_release)
+    new = await deployment.stub(new_engine)
+    old_engine.terminate()
+    old_worker.terminate()
+    await new.ActivateWorkflow(activation_pb2.ActivateWorkflowRequest(workflow_id=ticking))
+    moved = await kinds.begin(new, shop)
+    await _ticking_on(new, ticking)
+
+    # The new release is no good: the old one's engine comes back first, then its workers; its migrations stay.
+    assert await deployment.spawn("migrate").ended() == 0
+    engine = await deployment.start("serve")
+    stub = await deployment.stub(engine)
+    new_engine.terminate()
+    await deployment.start("worker", ORCHESTRATOR_BUILD_ID=OLD)
+    assert await deployment.spawn("promote", ORCHESTRATOR_BUILD_ID=OLD).ended() == 0
+    newer = f"TaskQueue = '{operate.task_queue}' AND ExecutionStatus = 'Running' AND StartTime >= '{upgraded}'"
+    await operate.pin(NEW, f"WorkflowType = 'Orchestrator' AND {newer}")
+    ticks = await _ticking_on(stub, ticking)
+    shop.open.set()
+    for runs in (begun, moved):
+        await kinds.go_on(await deployment.people(engine), runs)
+
+    await _assert_results(stub, kinds, begun, moved)
+    await _assert_all_ticks_completed(stub, ticking)
+    assert sorted(shop.charged.values()) == kinds.charged(), "each is charged once"
+    for kind in KINDS:
+        found = await worked(temporal_client, begun[kind])
+        assert (found.revision, found.builds[0], found.builds[-1], found.new_way) == (REVISION, OLD, OLD, False), kind
+        found = await worked(temporal_client, moved[kind], refused=True)
+        assert found == Worked(NEW_REVISION, [NEW], new_way=True), kind
+    for kind in (*CHILD_BEFORE, *CHILD_AFTER):
+        for runs, revision, build in ((begun, REVISION, OLD), (moved, NEW_REVISION, NEW)):
+            child = await child_of(temporal_client, runs[kind])
+            found = await worked(temporal_client, child, refused=runs is moved)
+            assert (found.revision, found.builds[-1]) == (revision, build), kind
+    for tick in ticks:
+        assert await worked(temporal_client, tick) == Worked(REVISION, [OLD], new_way=False)
