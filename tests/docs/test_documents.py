@@ -1,16 +1,12 @@
-"""What the documents name exists: files, headings, commands, settings, calls, dependencies."""
+"""What the documents name exists, and is named: files, headings, settings, calls, dependencies."""
 
 import re
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-import typer
 from workflow_engine.v1 import auth_pb2, integration_pb2, workflow_service_pb2
 
-from services.cli.app import app
 from services.identity.permissions import TABLE
 from services.settings import Settings
 
@@ -46,62 +42,9 @@ def broken_links(document: Path) -> list[str]:
     return broken
 
 
-def shown_commands(text: str) -> Iterator[str]:
-    """What the text tells people to type: inline code, and the lines of its shell blocks."""
-    for language, block in BLOCK.findall(text):
-        if language == "sh":
-            yield from (line.partition(" #")[0].strip() for line in block.splitlines())
-    yield from CODE.findall(BLOCK.sub("", text))
-
-
-def unknown_commands(text: str) -> list[str]:
-    targets = set(re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
-    unknown = []
-    for command in shown_commands(text):
-        words = command.split()
-        while words and re.fullmatch(r"[A-Z_]+=\S+|export", words[0]):
-            words = words[1:]
-        if words[:1] == ["make"] and len(words) > 1 and words[1] not in targets:
-            unknown.append(command)
-        if words and Path(words[0]).name == "orchestrator" and "/" not in words[0].strip("/") and len(words) > 1:
-            unknown += [command] if not is_command(words[1:]) else []
-    return unknown
-
-
-def is_command(words: list[str]) -> bool:
-    """Whether the words begin with a command of ours, and name only options that it has."""
-    command: Any = typer.main.get_command(app)
-    for word in words:
-        if hasattr(command, "commands") and word != "…":
-            if word not in command.commands:
-                return False
-            command = command.commands[word]
-    options = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
-    return all(word.strip("[]") in options for word in words if word.strip("[]").startswith("--"))
-
-
 @documents
 def test_links_lead_somewhere(document: Path) -> None:
     assert broken_links(document) == []
-
-
-@documents
-def test_commands_exist(document: Path) -> None:
-    assert unknown_commands(document.read_text(encoding="utf-8")) == []
-
-
-@pytest.mark.parametrize(
-    ("text", "unknown"),
-    [
-        ("`make test` and `orchestrator run FILE --json`", []),
-        ("`make tea`", ["make tea"]),
-        ("`orchestrator fly`", ["orchestrator fly"]),
-        ("`orchestrator executions list --colour`", ["orchestrator executions list --colour"]),
-        ("```sh\nA=b orchestrator executions fly\n```", ["A=b orchestrator executions fly"]),
-    ],
-)
-def test_the_check_of_commands_sees(text: str, unknown: list[str]) -> None:
-    assert unknown_commands(text) == unknown
 
 
 def test_the_check_of_links_sees(tmp_path: Path) -> None:
