@@ -56,7 +56,7 @@ class ChildExecution:
 class Checkpoint:
     """What earlier attempts at a per-item node run have finished: the outputs of items 0…n-1 by port, in order.
 
-    `failures` counts the failed attempts at the item that comes next.
+    `failures` counts the failed attempts at the item that comes next, or at all items where a node runs once for them.
     """
 
     outputs: Sequence[dict[str, Items]] = ()

@@ -42,7 +42,7 @@ async def save(
 
 
 async def load(database: Database, execution_id: str, node: str, run_index: int) -> Checkpoint:
-    """The items done, up to the first that isn't, and how often that one has failed."""
+    """The items done, up to the first that isn't, and how many attempts have failed since."""
     of_run = (
         CheckpointRow.execution_id == execution_id,
         CheckpointRow.node == node,
@@ -56,7 +56,8 @@ async def load(database: Database, execution_id: str, node: str, run_index: int)
             AttemptRow.execution_id == execution_id,
             AttemptRow.node == node,
             AttemptRow.run_index == run_index,
-            AttemptRow.item == done,
+            # Items are worked on in order: it was the next one, or whichever a node that runs once has named.
+            ~AttemptRow.item.between(0, done - 1),
         )
         failures = (await connection.execute(failed)).scalar_one()
     return Checkpoint([serial.read(row.outputs, dict[str, Items]) for row in rows[:done]], failures)

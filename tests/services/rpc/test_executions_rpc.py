@@ -15,6 +15,7 @@ from workflow_engine.v1 import workflow_service_pb2 as pb
 
 from services.store import events
 from services.store.ids import new_id
+from tests.graphs import javascript, workflow
 from tests.services.conftest import Api, arrows, chain
 
 Code = grpc.StatusCode
@@ -416,6 +417,16 @@ async def test_retry_from_the_failed_node(api: Api) -> None:
     assert (found.mode, found.parent_execution_id, found.status, found.error.node) == (ex.RETRY, old, ex.FAILED, "S")
     reused = {name for name, run in (await history(api, new)).items() if run.reused}
     assert {"T", "A", "I"} <= reused
+
+
+async def test_a_node_that_runs_once_is_tried_as_often_as_it_may_be(api: Api) -> None:
+    retries = {"max_attempts": 2, "initial_interval": "10ms"}
+    spin = javascript("Spin", "while (true) {}", timeout="1s", retry=retries)
+    run = await execute(api, await api.create(workflow("spins", [trigger(), spin], "T -> Spin")))
+    assert (await watch(api, run))[-1].execution.status == ex.FAILED
+    spun = (await history(api, run))["Spin"]
+    assert (spun.error.code, spun.error.attempt) == ("TIMEOUT", 2)
+    assert [attempt.attempt for attempt in spun.failed_attempts] == [1]
 
 
 async def test_retry_with_edited_input(api: Api) -> None:

@@ -24,16 +24,26 @@ async def test_items_done(store: Store) -> None:
     assert found.outputs == [output("[0]"), output("[again]")]
 
 
-async def test_failures_of_the_next_item_are_counted(store: Store) -> None:
+@pytest.mark.parametrize(
+    ("done", "failed", "failures"),
+    [
+        pytest.param(1, [(0, 1), (1, 1), (1, 2)], 2, id="those of the next item"),
+        pytest.param(0, [(None, 1), (None, 2)], 2, id="a node that runs once for all items"),
+        pytest.param(0, [(3, 1), (1, 2)], 2, id="one that names the item at fault"),
+    ],
+)
+async def test_failures_since_the_last_item_that_is_done(
+    store: Store, done: int, failed: list[tuple[int | None, int]], failures: int
+) -> None:
     run = await store.execution()
-    await checkpoints.save(store.database, run, "A", 0, 0, output("[]"))
-    failed = [(0, 1), (1, 2), (1, 3), (None, 4)]
+    for item in range(done):
+        await checkpoints.save(store.database, run, "A", 0, item, output("[]"))
     records = [
         NodeRecord("A", 0, NodeStatus.RETRYING, attempt, failed_attempt=RunError("E", "", item=item, attempt=attempt))
         for item, attempt in failed
     ]
     await recording.record(store.database, run, records)
-    assert (await checkpoints.load(store.database, run, "A", 0)).failures == 2
+    assert (await checkpoints.load(store.database, run, "A", 0)).failures == failures
 
 
 async def test_payloads_of_a_checkpoint_are_linked(store: Store) -> None:
