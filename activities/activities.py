@@ -26,7 +26,17 @@ from activities.people.asking import Asking
 from activities.people.notifying import Notifying
 from activities.people.place import Place
 from activities.people.settling import Settling
-from activities.ports import Definition, Definitions, Executions, Observer, Payloads, People, Results, Transcripts
+from activities.ports import (
+    Definition,
+    Definitions,
+    Executions,
+    Limits,
+    Observer,
+    Payloads,
+    People,
+    Results,
+    Transcripts,
+)
 from activities.turns import attempt, turns_awaited
 from nodes.factory import Catalogue
 from nodes.resources import Resources
@@ -62,7 +72,7 @@ from orchestrator.messages import (
     TurnResult,
 )
 from orchestrator.plan import Plan
-from orchestrator.start import RunStart
+from orchestrator.start import RunStart, Share
 
 
 class Activities:
@@ -79,7 +89,10 @@ class Activities:
         people: People,
         results: Results | None = None,
         observer: Observer | None = None,
+        limits: Limits | None = None,
     ) -> None:
+        self._limits = limits
+        self._patient_limits = patient(limits) if limits else None
         self._results = patient(results) if results else None
         self._definitions = definitions
         self._executions = executions
@@ -124,7 +137,8 @@ class Activities:
         """Runs pure nodes, and writes down what is to be recorded."""
         definition = await self._definitions.get(request.start.version_id)
         watched = self._observe(definition)
-        step = Advance(definition, request, self._calls(definition), self._data, self._executions, self._early, watched)
+        data = await _within(self._data, self._limits, definition)
+        step = Advance(definition, request, self._calls(definition), data, self._executions, self._early, watched)
         return await step.run()
 
     @activity.defn(name=LOAD_PLAN)
@@ -160,8 +174,15 @@ class Activities:
                 mode=request.mode,
                 begin=child.begin,
                 input=Items(),
+                share=await self._share(child.version_id),
             )
         )
+
+    async def _share(self, version_id: str) -> Share | None:
+        if self._limits is None:
+            return None
+        found = await self._definitions.get(version_id)
+        return await self._limits.share(found.workspace, found.workflow_id, found.workflow.settings.priority)
 
     @activity.defn(name=SPILL)
     async def spill(self, request: SpillRequest) -> list[Items]:
@@ -176,7 +197,7 @@ class Activities:
         run = NodeRun(
             calls=self._calls(definition),
             task=task,
-            data=self._patient_data,
+            data=await self._data_of(definition),
             executions=self._watched(definition),
             early=self._early,
             observe=self._observe(definition),
@@ -236,10 +257,11 @@ class Activities:
 
     async def _scene(self, task: AgentTask) -> Scene:
         definition = await self._definitions.get(task.version_id)
-        executions = self._watched(definition)
-        return await Scene.set(
-            self._calls(definition), task, self._patient_data, executions, self._transcripts, self._people
-        )
+        executions, data = self._watched(definition), await self._data_of(definition)
+        return await Scene.set(self._calls(definition), task, data, executions, self._transcripts, self._people)
+
+    async def _data_of(self, definition: Definition) -> Data:
+        return await _within(self._patient_data, self._patient_limits, definition)
 
     def _watched(self, definition: Definition) -> Executions:
         executions = self._patient_executions
@@ -251,3 +273,10 @@ class Activities:
     def _calls(self, definition: Definition) -> Calls:
         found = self._found.setdefault(definition, {})
         return Calls(definition, self._catalogue, self._resources, found)
+
+
+async def _within(data: Data, limits: Limits | None, definition: Definition) -> Data:
+    """The data of a workflow's runs, with lists no larger than these may have."""
+    if limits is None:
+        return data
+    return data.within(await limits.payload_bytes(definition.workspace, definition.workflow_id))

@@ -94,8 +94,7 @@ class Advance:
 
     async def _do(self, interpreter: Interpreter, task: Task) -> Outcome:
         if task.kind == "merge":
-            items = await self.data.load(interpreter.inputs(task)[0])
-            return Merged(await self._save(items))
+            return await self._merged(interpreter, task)
         started = datetime.now(UTC)
         given = interpreter.inputs(task)
         call = await self._call(interpreter, task, given)
@@ -107,6 +106,7 @@ class Advance:
                 produced: Output | Command = self._pinned(call)
             else:
                 produced = await self._run(call, task)
+            saved = {port: await self._save(list(items)) for port, items in _ports(produced).items()}
         except NodeError as error:
             failure = call.error(error, error.item)
             self._record(call, inputs, started, error=failure)
@@ -118,10 +118,19 @@ class Advance:
             works = isinstance(produced, Converse)
             self._record(call, inputs, started, status=NodeStatus.RUNNING if works else NodeStatus.WAITING)
             return Suspended(produced)
-        saved = {port: await self._save(list(items)) for port, items in produced.ports.items()}
         outputs = completed_outputs(call.plan, saved)
         self._record(call, inputs, started, outputs=outputs, reused=interpreter.is_pinned(task))
         return Done(outputs)
+
+    async def _merged(self, interpreter: Interpreter, task: Task) -> Outcome:
+        # What a loop collects may be larger than what one node may emit.
+        whole = self.data.within(0)
+        try:
+            items = await whole.load(interpreter.inputs(task)[0])
+            return Merged(await self._save(items, whole))
+        except NodeError as error:
+            node = self.definition.plan.nodes[task.node].name
+            return Failed(RunError(error.code, error.message, node, error.hint))
 
     async def _call(self, interpreter: Interpreter, task: Task, given: list[Items]) -> Call:
         start, definition = self.request.start, self.definition
@@ -165,9 +174,9 @@ class Advance:
     def _pinned(self, call: Call) -> Output:
         return Output({call.plan.outputs[0]: pinned_items(call.node)} if call.plan.outputs else {})
 
-    async def _save(self, items: list[Item]) -> Items:
+    async def _save(self, items: list[Item], data: Data | None = None) -> Items:
         limit = INLINE_LIMIT if self.inline < MAX_INLINE else 0
-        saved = await self.data.save(self.request.start.execution_id, items, limit)
+        saved = await (data or self.data).save(self.request.start.execution_id, items, limit)
         self.inline += saved.inline_size
         return saved
 
@@ -223,6 +232,10 @@ class Advance:
         """Whether only a step of its own reads the node's input: LOOPs keep it, others may be passed over."""
         plan = self.definition.plan.nodes[node]
         return not (plan.loops or plan.disabled or plan.name in interpreter.start.reused)
+
+
+def _ports(produced: Output | Command) -> Mapping[str, Sequence[Item]]:
+    return produced.ports if isinstance(produced, Output) else {}
 
 
 def pinned_items(node: Node) -> list[Item]:

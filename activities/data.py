@@ -3,6 +3,7 @@
 import hashlib
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from copy import copy
 from typing import Any
 
 import msgspec
@@ -17,14 +18,44 @@ CACHE_BYTES = 64 * 1024 * 1024
 _SPLIT = msgspec.json.Decoder(list[msgspec.Raw])
 
 
+class _Recent:
+    """Payloads that were used lately, which never change; by reference, so many bytes of them."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._kept: OrderedDict[str, tuple[int, list[msgspec.Raw]]] = OrderedDict()
+        self._size = 0
+
+    def get(self, ref: str) -> list[msgspec.Raw] | None:
+        found = self._kept.get(ref)
+        if found is None:
+            return None
+        self._kept.move_to_end(ref)
+        return found[1]
+
+    def put(self, ref: str, size: int, raws: list[msgspec.Raw]) -> None:
+        if ref in self._kept or size > self._most:
+            return
+        self._kept[ref] = (size, raws)
+        self._size += size
+        while self._size > self._most:
+            _, (dropped, _) = self._kept.popitem(last=False)
+            self._size -= dropped
+
+
 class Data:
-    """Reads and writes items; keeps recently used payloads, which never change, in memory."""
+    """Reads and writes items; keeps recently used payloads in memory."""
 
     def __init__(self, payloads: Payloads, cache_bytes: int = CACHE_BYTES) -> None:
         self._payloads = payloads
-        self._cache: OrderedDict[str, tuple[int, list[msgspec.Raw]]] = OrderedDict()
-        self._cache_bytes = cache_bytes
-        self._cached = 0
+        self._recent = _Recent(cache_bytes)
+        self._most = OUTPUT_LIMIT
+
+    def within(self, most: int) -> "Data":
+        """The same, for lists of at most so many bytes; 0 for as many as anywhere."""
+        narrower = copy(self)
+        narrower._most = min(most or OUTPUT_LIMIT, OUTPUT_LIMIT)
+        return narrower
 
     async def load(self, items: Items) -> list[Item]:
         """The items, as fresh objects."""
@@ -62,9 +93,9 @@ class Data:
 
     async def _save_text(self, execution_id: str, text: str, count: int, inline_limit: int) -> Items:
         body = text.encode()
-        if len(body) > OUTPUT_LIMIT:
+        if len(body) > self._most:
             raise PermanentError(
-                f"the output has {len(body):,} bytes; at most {OUTPUT_LIMIT:,} are allowed",
+                f"the output has {len(body):,} bytes; at most {self._most:,} are allowed",
                 code="OUTPUT_TOO_LARGE",
                 hint="emit less, or work in smaller batches with a LOOP",
             )
@@ -74,28 +105,19 @@ class Data:
 
     async def _put(self, execution_id: str, body: bytes) -> str:
         (ref,) = await self._payloads.put(execution_id, [body])
-        self._remember(ref, len(body), _SPLIT.decode(body))
+        self._recent.put(ref, len(body), _SPLIT.decode(body))
         return ref
 
     async def _split(self, part: Part) -> list[msgspec.Raw]:
         if part.ref is None:
             raise PermanentError("the data was dropped as nobody was to read it again", code="DATA_GONE")
-        if part.ref in self._cache:
-            self._cache.move_to_end(part.ref)
-            return self._cache[part.ref][1]
+        recent = self._recent.get(part.ref)
+        if recent is not None:
+            return recent
         (body,) = await self._payloads.get([part.ref])
         raws = _SPLIT.decode(body)
-        self._remember(part.ref, len(body), raws)
+        self._recent.put(part.ref, len(body), raws)
         return raws
-
-    def _remember(self, ref: str, size: int, raws: list[msgspec.Raw]) -> None:
-        if ref in self._cache or size > self._cache_bytes:
-            return
-        self._cache[ref] = (size, raws)
-        self._cached += size
-        while self._cached > self._cache_bytes:
-            _, (dropped, _) = self._cache.popitem(last=False)
-            self._cached -= dropped
 
 
 def idempotency_key(execution_id: str, node: str, run_index: int, item: int) -> str:

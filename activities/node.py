@@ -94,7 +94,8 @@ class NodeRun:
             try:
                 saved = await self._save(call, index, await cache.run_item(index, parameters))
             except NodeError as error:
-                saved = await self._save(call, index, await self._failed(call, index, error, failures + 1))
+                replacement = await self._failed(call, index, error, failures + 1)
+                saved = await self._save(call, index, replacement, self.data.within(0))
             failures = 0
             done.append(saved)
         self._cached = 0 < cache.hits == call.count
@@ -102,7 +103,10 @@ class NodeRun:
         outputs = {
             port: join(output.get(port, Items()) for output in done) for port in call.plan.outputs if port in ports
         }
-        return completed_outputs(call.plan, await self._compact(outputs))
+        try:
+            return completed_outputs(call.plan, await self._compact(outputs))
+        except NodeError as error:
+            return await self._fail(call, call.error(error, None))
 
     async def _failed(self, call: Call, index: int, error: NodeError, failures: int) -> Output:
         """What goes on in place of the item; raises for another attempt, or for the node to fail."""
@@ -126,12 +130,10 @@ class NodeRun:
         await self._record(call, NodeStatus.FAILED, error=error)
         raise ApplicationError(error.message, error, type=error.code, non_retryable=True)
 
-    async def _save(self, call: Call, index: int, produced: object) -> dict[str, Items]:
+    async def _save(self, call: Call, index: int, produced: object, data: Data | None = None) -> dict[str, Items]:
         assert isinstance(produced, Output), "an effectful node gives items, not a command"
-        execution_id = self.task.execution_id
-        saved = {
-            port: await self.data.save(execution_id, list(items)) for port, items in produced.ports.items() if items
-        }
+        execution_id, data = self.task.execution_id, data or self.data
+        saved = {port: await data.save(execution_id, list(items)) for port, items in produced.ports.items() if items}
         if call.count > 1:
             await self.executions.save_checkpoint(execution_id, call.node.name, self.task.run_index, index, saved)
         return saved

@@ -15,6 +15,7 @@ from orchestrator.model import Workflow
 from orchestrator.people import Answer
 from orchestrator.plan import Plan
 from orchestrator.record import ExecutionRecord, NodeRecord
+from orchestrator.start import Share
 from orchestrator.task_form import TaskField
 
 
@@ -95,6 +96,16 @@ class Results(Protocol):
 
     async def put(self, workspace: str, key: str, body: bytes, seconds: float) -> None:
         """Keeps a result for some seconds."""
+
+
+class Limits(Protocol):
+    """What runs may have; a change may take a while to be heard of."""
+
+    async def share(self, workspace: str, workflow_id: str, priority: int) -> Share:
+        """What a run of a workflow may have, and its place where workers are few; `priority` 0 is the usual one."""
+
+    async def payload_bytes(self, workspace: str, workflow_id: str) -> int:
+        """How many bytes of JSON one list of items may have in runs of a workflow; 0 for as many as anywhere."""
 
 
 class Transcripts(Protocol):

@@ -102,6 +102,17 @@ class Interpreter:
             case Merged(items):
                 self.loops.merged(task, items)
         self.frontier.advance()
+        if isinstance(outcome, Done | Failed | Opened):
+            self._count()
+
+    def _count(self) -> None:
+        """One more node run is over: fails the run if it has had as many as it may and isn't over."""
+        self.state.node_runs += 1
+        most = self.start.share.node_runs if self.start.share else 0
+        if most and self.state.node_runs + self.state.served >= most and self.state.ready and not self.over:
+            message = f"the run has had {most:,} node runs, as many as it may have"
+            hint = "have it do less, in a loop say, or ask for a higher limit"
+            self.state.error = RunError("TOO_MANY_NODE_RUNS", message, hint=hint)
 
     def replay(self, steps: Sequence[Step], given: Sequence[Task], now: datetime) -> None:
         """Takes what was done on a copy of the state, beginning with the tasks in `given`.

@@ -8,7 +8,7 @@ from orchestrator.plan import Plan
 
 @dataclass(frozen=True)
 class Share:
-    """What a run may have: `seconds` at most (0: any number), and its place where workers are few.
+    """What a run may have: `seconds` and `node_runs` at most (0: any number), and its place where workers are few.
 
     Runs of a lower `priority` (1 to 5) go first; among equal ones each workspace gets its turn, by its weight.
     """
@@ -17,6 +17,7 @@ class Share:
     priority: int = 3
     weight: float = 1.0
     seconds: float = 0
+    node_runs: int = 0
 
 
 @dataclass(frozen=True)

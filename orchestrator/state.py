@@ -155,9 +155,9 @@ class RunState:
     `journal` holds what is still to be written to the record, `unconfirmed` what may have been written already: it is
     looked after when there is something to be written next. `iterations` counts each loop's iterations over
     all its runs, which numbers them. `conversations` are agents at work: by task key, and below it by the call that
-    another agent made. `served` counts what nodes did for others, which numbers those node runs. `desk`
-    has what people are asked, `asking` the node runs that ask it, by task key. `calls` are those that came for nodes
-    that wait for one, by task key.
+    another agent made. `served` counts what nodes did for others, which numbers those node runs, `node_runs` all other
+    node runs that are over. `desk` has what people are asked, `asking` the node runs that ask it, by task key. `calls`
+    are those that came for nodes that wait for one, by task key.
     """
 
     scopes: dict[str, Scope] = field(default_factory=dict)
@@ -171,6 +171,7 @@ class RunState:
     iterations: dict[int, int] = field(default_factory=dict)
     conversations: dict[str, Conversation] = field(default_factory=dict)
     served: int = 0
+    node_runs: int = 0
     desk: Desk = field(default_factory=Desk)
     asking: dict[str, Asking] = field(default_factory=dict)
     calls: dict[str, Items] = field(default_factory=dict)

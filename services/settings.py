@@ -11,6 +11,7 @@ from nodes.credentials.filling import is_protected
 from nodes.http.policy import EgressPolicy
 from nodes.http.traces import TracedHosts
 from nodes.mcp.registry import RegisteredServer, read_servers
+from orchestrator.items import OUTPUT_LIMIT
 from services.gateway.options import parse_networks, parse_origins
 from services.store.engine import database_url
 from services.store.keyring import check_keys
@@ -105,6 +106,10 @@ class Settings(BaseSettings):
     orchestrator_max_runs: int = Field(0, ge=0, description="open runs of a workspace at a time; 0 for any number")
     orchestrator_starts_per_minute: int = Field(0, ge=0, description="runs that a workspace may start a minute")
     orchestrator_max_run_seconds: int = Field(0, ge=0, description="how long a run may take; 0 for any time")
+    orchestrator_max_payload_bytes: int = Field(
+        0, ge=0, le=OUTPUT_LIMIT, description="bytes of JSON that one list of items may have; 0 for 64 MiB"
+    )
+    orchestrator_max_node_runs: int = Field(0, ge=0, description="node runs that a run may have; 0 for any number")
     orchestrator_max_activities: int = Field(100, ge=1, description="node runs a worker works on at a time")
     orchestrator_max_workflow_tasks: int = Field(20, ge=2, description="steps of runs a worker decides at a time")
     orchestrator_max_pollers: int = Field(100, ge=2, description="calls that wait for work on a queue, at most")

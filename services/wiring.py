@@ -49,7 +49,14 @@ from services.results import SharedResults
 from services.rpc.server import MAX_MESSAGE, GrpcServer
 from services.settings import DEFAULT_PORT, Settings, grpc_tls, http_tls
 from services.store import limits, migrate
-from services.store.adapters import StoredDefinitions, StoredExecutions, StoredPayloads, StoredPeople, StoredTranscripts
+from services.store.adapters import (
+    StoredDefinitions,
+    StoredExecutions,
+    StoredLimits,
+    StoredPayloads,
+    StoredPeople,
+    StoredTranscripts,
+)
 from services.store.definitions import Definitions
 from services.store.engine import Database
 from services.store.integrations_opening import Integrations
@@ -287,6 +294,8 @@ class Server:
             "max_runs": settings.orchestrator_max_runs,
             "starts_per_minute": settings.orchestrator_starts_per_minute,
             "max_run_seconds": settings.orchestrator_max_run_seconds,
+            "max_payload_bytes": settings.orchestrator_max_payload_bytes,
+            "max_node_runs": settings.orchestrator_max_node_runs,
         }
         async with self._parts.database.transaction() as session:
             await limits.change(session, limits.DEFAULTS, "", values, "settings")
@@ -415,6 +424,7 @@ def build_worker(
         StoredPeople(shared.database, lambda: shared.public_url, telemetry),
         SharedResults(shared.database, shared.redis, shared.integrations.keys),
         telemetry,
+        StoredLimits(shared.database),
     )
     watch_temporal(shared.endpoint, client)
     triggers = _build_triggers(shared, client)

@@ -69,11 +69,11 @@ class CallAnswer:
             async with crashes_named(served), asyncio.timeout(served.plan.timeout or None):
                 provider = await self.scene.calls.provider(served, self.scene.task.item, arguments)
                 found = await call_tool(provider, tool, arguments)
+            items = _items(found)
+            items = served.redaction.tree(items) if served.secrets else items
+            outputs = {"main": await self.scene.save(items)}
         except NodeError as error:
             return await self._failed(call_id, served, error)
-        items = _items(found)
-        items = served.redaction.tree(items) if served.secrets else items
-        outputs = {"main": await self.scene.save(items)}
         said = items[0]["json"]["text"] if isinstance(found, str) else _text(items)
         await self._answer(call_id, self._note() + said)
         await self.scene.record(node, NodeStatus.COMPLETED, outputs=outputs, logs=served.shown_logs)

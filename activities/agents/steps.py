@@ -53,7 +53,8 @@ async def _failed(scene: Scene, call: Call, failure: RunError) -> TurnResult:
         await scene.record(scene.task.agent, NodeStatus.FAILED, error=failure, run_index=own)
     if replacement is None:
         return TurnResult(error=failure)
-    saved = {port: await scene.save(list(items)) for port, items in replacement.ports.items()}
+    whole, run = scene.data.within(0), scene.task.execution_id
+    saved = {port: await whole.save(run, list(items)) for port, items in replacement.ports.items()}
     return TurnResult(outputs=completed_outputs(call.plan, saved))
 
 

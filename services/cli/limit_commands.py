@@ -30,16 +30,20 @@ def set_limits(
     max_runs: Annotated[int | None, typer.Option(min=-1, help=f"Open runs at a time; {_UNSET}")] = None,
     starts_per_minute: Annotated[int | None, typer.Option(min=-1, help=f"Starts a minute; {_UNSET}")] = None,
     max_run_seconds: Annotated[int | None, typer.Option(min=-1, help=f"How long a run may take; {_UNSET}")] = None,
+    max_payload_bytes: Annotated[int | None, typer.Option(min=-1, help=f"Bytes of a list of items; {_UNSET}")] = None,
+    max_node_runs: Annotated[int | None, typer.Option(min=-1, help=f"Node runs of a run; {_UNSET}")] = None,
     weight: Annotated[float | None, typer.Option(help="The workspace's share under load; 1 is usual.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Set limits; those that aren't named stay. They count from the next start on, time limits within 30 s."""
+    """Set limits; those that aren't named stay. They count from the next start on, those of a run within 30 s."""
     from services.cli import limits
 
     given = {
         "max_runs": max_runs,
         "starts_per_minute": starts_per_minute,
         "max_run_seconds": max_run_seconds,
+        "max_payload_bytes": max_payload_bytes,
+        "max_node_runs": max_node_runs,
         "weight": weight,
     }
     perform(limits.change(workspace, workflow, given, as_json), as_json=as_json)

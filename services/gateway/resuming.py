@@ -21,6 +21,7 @@ from services.identity.caller import Caller, Role, current_caller, set_caller
 from services.identity.resuming import Resuming
 from services.store import executions, payloads
 from services.store.audit import audit
+from services.store.known_limits import KnownLimits
 from temporal.client import CallRefusedError, RunNotFoundError
 
 _TAKEN = ["POST", "PUT"]
@@ -42,6 +43,7 @@ class Waits:
     def __init__(self, site: Site) -> None:
         self._backend = site.backend
         self._resuming = Resuming(site.keys)
+        self._limits = KnownLimits(site.backend.database)
 
     async def answer(self, request: Request) -> Response:
         """Resumes the run, once."""
@@ -69,13 +71,14 @@ class Waits:
 
     async def _items(self, request: Request, execution_id: str, version_id: str) -> Items:
         body = await bodies.parse(request, await bodies.read(request))
-        workspace = (await self._backend.definitions.version(version_id)).workspace
-        item = await request_item(request, body, self._backend.files.of(workspace, execution_id))
+        version = await self._backend.definitions.version(version_id)
+        item = await request_item(request, body, self._backend.files.of(version.workspace, execution_id))
         del item["json"]["path"]
         text = exact_json.dumps([item])
         raw = text.encode()
-        if len(raw) > OUTPUT_LIMIT:
-            raise bodies.too_large(OUTPUT_LIMIT)
+        most = await self._limits.payload_bytes(version.workspace, version.workflow_id) or OUTPUT_LIMIT
+        if len(raw) > most:
+            raise bodies.too_large(most)
         if len(raw) <= INLINE_LIMIT:
             return Items((Part(1, len(raw), 0, text),))
         (ref,) = await payloads.put(self._backend.database, execution_id, [raw])

@@ -23,12 +23,13 @@ from orchestrator.items import ONE_EMPTY_ITEM, Items
 from orchestrator.model import NodeType
 from orchestrator.people import Answer
 from orchestrator.record import ExecutionRecord, NodeRecord
-from orchestrator.start import RunStart
+from orchestrator.start import RunStart, Share
 from services.errors import execution_not_found
 from services.observability.telemetry import Telemetry
 from services.store import checkpoints, executions, payloads, recording, transcripts, workflows
 from services.store.definitions import Definitions
 from services.store.engine import Database
+from services.store.known_limits import KnownLimits
 from services.store.people import asking, links
 
 
@@ -79,6 +80,23 @@ class StoredPayloads:
             bodies = await payloads.get(self._database, refs)
         self._telemetry.payloads("read", bodies)
         return bodies
+
+
+class StoredLimits:
+    """What runs may have, as it was a moment ago."""
+
+    def __init__(self, database: Database) -> None:
+        self._known = KnownLimits(database)
+
+    async def share(self, workspace: str, workflow_id: str, priority: int) -> Share:
+        """What a run of a workflow may have."""
+        async with outages_named():
+            return await self._known.share(workspace, workflow_id, priority)
+
+    async def payload_bytes(self, workspace: str, workflow_id: str) -> int:
+        """How large a list of items may be."""
+        async with outages_named():
+            return await self._known.payload_bytes(workspace, workflow_id)
 
 
 class StoredTranscripts:

@@ -42,13 +42,13 @@ async def read_input(text: str, field: str) -> Input:
     if not text.strip():
         return Input(ONE_EMPTY_ITEM)
     if len(text) > OUTPUT_LIMIT:
-        raise _too_large(len(text), field)
+        raise input_too_large(len(text), OUTPUT_LIMIT, field)
     if len(text) > _LARGE:
         count, body = await asyncio.to_thread(_normalise, text, field)
     else:
         count, body = _normalise(text, field)
     if len(body) > OUTPUT_LIMIT:
-        raise _too_large(len(body), field)
+        raise input_too_large(len(body), OUTPUT_LIMIT, field)
     if len(body) <= INLINE_LIMIT:
         return Input(Items((Part(count, len(body), 0, body.decode()),)) if count else Items())
     ref = await payloads.content_hash(body)
@@ -115,8 +115,9 @@ def _joined(texts: Iterable[bytes]) -> str:
     return "[" + b",".join(texts).decode() + "]"
 
 
-def _too_large(size: int, field: str) -> RequestInvalid:
-    return invalid("INPUT_TOO_LARGE", f"{field} has {size:,} bytes; at most {OUTPUT_LIMIT:,} are allowed", field)
+def input_too_large(size: int, most: int, field: str) -> RequestInvalid:
+    """The refusal of an input."""
+    return invalid("INPUT_TOO_LARGE", f"{field} has {size:,} bytes; at most {most:,} are allowed", field)
 
 
 def _kind(value: object) -> str:

@@ -2,18 +2,16 @@
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from sqlalchemy import update
 
 from activities.triggers.ports import Binding, MakeItems, TriggerGoneError
-from nodes.base import Item
 from orchestrator import exact_json
 from orchestrator.items import INLINE_LIMIT, OUTPUT_LIMIT, Items, Part
 from orchestrator.messages import REVISION
 from orchestrator.start import RunStart
-from services.errors import Forbidden, RateLimited, Unavailable, invalid
+from services.errors import Forbidden, RateLimited, Unavailable
 from services.identity.caller import Caller, Role, current_caller, set_caller
 from services.store import executions, payloads
 from services.store.adapters import outages_named
@@ -23,6 +21,7 @@ from services.store.ids import new_id
 from services.store.triggers import activations
 from services.store.triggers.tables import BindingRow
 from services.usecases.backend import Backend
+from services.usecases.data import input_too_large
 from services.usecases.starting import EVENT_PREFIX, Starter, told_of
 
 TRIGGER = "TRIGGER"
@@ -104,14 +103,14 @@ class Firing:
         files = self._backend.files.of(binding.workspace, execution_id)
         try:
             made = await items(files)
-            body = _body(made)
+            body = exact_json.dumps(list(made)).encode()
+            inline = len(body) <= INLINE_LIMIT
+            ref = None if inline else await payloads.content_hash(body)
+            given = Items((Part(len(made), len(body), 0, body.decode() if inline else None, ref),))
+            start = await self._start(binding, execution_id, given)
         except BaseException:
             await asyncio.to_thread(files.forget_now)
             raise
-        inline = len(body) <= INLINE_LIMIT
-        ref = None if inline else await payloads.content_hash(body)
-        given = Items((Part(len(made), len(body), 0, body.decode() if inline else None, ref),))
-        start = await self._start(binding, execution_id, given)
         new = NewExecution(
             start,
             datetime.now(UTC),
@@ -138,7 +137,10 @@ class Firing:
         return found.earlier_execution_id
 
     async def _start(self, binding: Binding, execution_id: str, given: Items) -> RunStart:
+        if given.size > OUTPUT_LIMIT:
+            raise input_too_large(given.size, OUTPUT_LIMIT, "the event")
         version = await self._backend.definitions.version(binding.version_id)
+        await self._starter.check_size(version, given, "the event")
         return RunStart(
             execution_id=execution_id,
             version_id=binding.version_id,
@@ -154,13 +156,6 @@ class Firing:
 def activator(binding: Binding, via: str, address: str = "") -> Caller:
     """Who starts a trigger's runs: whoever turned it on, in the workflow's workspace and nowhere else."""
     return Caller(binding.activated_by, binding.workspace, Role.OPERATOR, address, via)
-
-
-def _body(made: Sequence[Item]) -> bytes:
-    body = exact_json.dumps(list(made)).encode()
-    if len(body) > OUTPUT_LIMIT:
-        raise invalid("INPUT_TOO_LARGE", f"the event has {len(body):,} bytes; at most {OUTPUT_LIMIT:,} are allowed")
-    return body
 
 
 def request_id_of(binding: Binding, event_id: str) -> str:

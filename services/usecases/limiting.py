@@ -11,7 +11,7 @@ from services.store.limits import Applying, Limits
 from services.usecases.backend import Backend
 
 _MOST = 1_000_000_000
-_NAMES = ("max_runs", "starts_per_minute", "max_run_seconds")
+_NAMES = ("max_runs", "starts_per_minute", "max_run_seconds", "max_payload_bytes", "max_node_runs")
 
 
 class Limiting:

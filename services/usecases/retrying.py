@@ -74,7 +74,7 @@ class Retrier:
             inputs={},
             reused=await self._reused(plan, old.id, first),
         )
-        start = await self._with_inputs(start, plan.nodes[first], request)
+        start = await self._with_inputs(start, version, plan.nodes[first], request)
         start = await self._spilled(start, old.id)
         new = NewExecution(
             start,
@@ -112,7 +112,7 @@ class Retrier:
                 reused[name] = outputs
         return reused
 
-    async def _with_inputs(self, start: RunStart, node: NodePlan, request: RetryRequest) -> RunStart:
+    async def _with_inputs(self, start: RunStart, version: Version, node: NodePlan, request: RetryRequest) -> RunStart:
         if not request.inputs_json:
             return start
         ports = max(node.inputs, 1)
@@ -122,6 +122,7 @@ class Retrier:
                 message = f"{key[:40]!r} isn't an input port of {node.name!r}; it has ports 0 to {ports - 1}"
                 raise invalid("UNKNOWN_PORT", message, "inputs")
             given = await read_input(text, f"inputs[{key}]")
+            await self._starter.check_size(version, given.items, f"inputs[{key}]")
             if given.body is not None:
                 await payloads.put(self._backend.database, request.execution_id, [given.body])
             edited[int(key)] = given.items

@@ -22,10 +22,10 @@ from services.store.audit import entry
 from services.store.definitions import Version
 from services.store.executions import NewExecution
 from services.store.ids import new_id
+from services.store.known_limits import KnownLimits
 from services.store.tables import ExecutionRow
 from services.usecases.backend import Backend
-from services.usecases.data import Input, read_input
-from services.usecases.known_limits import KnownLimits
+from services.usecases.data import Input, input_too_large, read_input
 
 # A plan larger than this isn't put into Temporal's history; the run loads it.
 _PLAN_IN_HISTORY = 64 * 1024
@@ -70,7 +70,7 @@ class Starter:
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
         self._latest: OrderedDict[str, str] = OrderedDict()
-        self._limits = KnownLimits(backend)
+        self._limits = KnownLimits(backend.database)
 
     async def execute(self, request: ExecuteRequest) -> Started:
         """Begins a run of a workflow."""
@@ -88,7 +88,14 @@ class Starter:
         if found.earlier_execution_id is not None:
             return await self.again(found.earlier_execution_id)
         version = await self._backend.definitions.version(found.version_id)
+        await self.check_size(version, given.items)
         return await self.begin(self._new(version, request, given))
+
+    async def check_size(self, version: Version, items: Items, field: str = "input") -> None:
+        """Refuses an input that is larger than lists of items may be in the workflow's runs."""
+        most = await self._limits.payload_bytes(version.workspace, version.workflow_id)
+        if most and items.size > most:
+            raise input_too_large(items.size, most, field)
 
     async def _execute_latest_known(self, request: ExecuteRequest, given: Input) -> Started | None:
         """Begins a run of the version that was the latest when last asked; None if it may be another by now.
@@ -100,6 +107,7 @@ class Starter:
             return None
         try:
             version = await self._backend.definitions.version(version_id)
+            await self.check_size(version, given.items)
             new = self._new(version, request, given)
         except ServiceError:
             return None

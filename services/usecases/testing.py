@@ -51,6 +51,7 @@ class Tester:
         """The node's run, once it has ended."""
         given = await read_input(request.input_json, "input")
         version_id, workflow, version = await self._version(request)
+        await self._starter.check_size(await self._backend.definitions.version(version_id), given.items)
         start = RunStart(
             execution_id=new_id(),
             version_id=version_id,

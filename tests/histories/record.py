@@ -15,7 +15,7 @@ from temporalio.client import WorkflowHandle
 from orchestrator.calls import IncomingCall
 from orchestrator.messages import REVISION
 from orchestrator.people import Answer
-from orchestrator.start import RunStart
+from orchestrator.start import RunStart, Share
 from temporal.client import Runs, connect
 from temporal.dev_server import DevServer
 from tests.agents.scripted import ScriptedModel
@@ -46,6 +46,9 @@ async def _steered(engine: Engine) -> dict[str, WorkflowHandle]:
     wait_call = await engine.start(workflow("wait_call", called, "Start -> Wait", "Wait -> After"))
     late = [trigger(), flow("Wait", "WAIT", mode="webhook", timeout="1s"), sets("After", done=True)]
     wait_late = await engine.start(workflow("wait_late", late, "Start -> Wait", "Wait -> After"))
+    rounds = [trigger(), flow("Loop", "LOOP", mode="count", times=9), javascript("Body", "return [{}]")]
+    edges = ("Start -> Loop", "Loop.body -> Body", "Body -> Loop")
+    capped = await engine.start(workflow("capped", rounds, *edges), share=Share("default", node_runs=5))
     runs = Runs(engine.client)
     await asyncio.sleep(1)
     await runs.call(wait_call.id, IncomingCall(items({"body": {"paid": True}})))
@@ -61,6 +64,7 @@ async def _steered(engine: Engine) -> dict[str, WorkflowHandle]:
         "wait_call": wait_call,
         "wait_late": wait_late,
         "timed_out": timed_out,
+        "capped": capped,
         "subworkflow": parent,
     }
 

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fworkflow_engine/v1/limits.proto\x12\x12workflow_engine.v1\"\xb4\x01\n\x06Limits\x12\x15\n\x08max_runs\x18\x01 \x01(\x05H\x00\x88\x01\x01\x12\x1e\n\x11starts_per_minute\x18\x02 \x01(\x05H\x01\x88\x01\x01\x12\x1c\n\x0fmax_run_seconds\x18\x03 \x01(\x05H\x02\x88\x01\x01\x12\x13\n\x06weight\x18\x04 \x01(\x01H\x03\x88\x01\x01\x42\x0b\n\t_max_runsB\x14\n\x12_starts_per_minuteB\x12\n\x10_max_run_secondsB\t\n\x07_weight\"\'\n\x10GetLimitsRequest\x12\x13\n\x0bworkflow_id\x18\x01 \x01(\t\"p\n\x11GetLimitsResponse\x12-\n\tworkspace\x18\x01 \x01(\x0b\x32\x1a.workflow_engine.v1.Limits\x12,\n\x08workflow\x18\x02 \x01(\x0b\x32\x1a.workflow_engine.v1.Limits\"[\n\x18SetWorkflowLimitsRequest\x12\x13\n\x0bworkflow_id\x18\x01 \x01(\t\x12*\n\x06limits\x18\x02 \x01(\x0b\x32\x1a.workflow_engine.v1.Limits\"G\n\x19SetWorkflowLimitsResponse\x12*\n\x06limits\x18\x01 \x01(\x0b\x32\x1a.workflow_engine.v1.Limitsb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fworkflow_engine/v1/limits.proto\x12\x12workflow_engine.v1\"\x98\x02\n\x06Limits\x12\x15\n\x08max_runs\x18\x01 \x01(\x05H\x00\x88\x01\x01\x12\x1e\n\x11starts_per_minute\x18\x02 \x01(\x05H\x01\x88\x01\x01\x12\x1c\n\x0fmax_run_seconds\x18\x03 \x01(\x05H\x02\x88\x01\x01\x12\x13\n\x06weight\x18\x04 \x01(\x01H\x03\x88\x01\x01\x12\x1e\n\x11max_payload_bytes\x18\x05 \x01(\x05H\x04\x88\x01\x01\x12\x1a\n\rmax_node_runs\x18\x06 \x01(\x05H\x05\x88\x01\x01\x42\x0b\n\t_max_runsB\x14\n\x12_starts_per_minuteB\x12\n\x10_max_run_secondsB\t\n\x07_weightB\x14\n\x12_max_payload_bytesB\x10\n\x0e_max_node_runs\"\'\n\x10GetLimitsRequest\x12\x13\n\x0bworkflow_id\x18\x01 \x01(\t\"p\n\x11GetLimitsResponse\x12-\n\tworkspace\x18\x01 \x01(\x0b\x32\x1a.workflow_engine.v1.Limits\x12,\n\x08workflow\x18\x02 \x01(\x0b\x32\x1a.workflow_engine.v1.Limits\"[\n\x18SetWorkflowLimitsRequest\x12\x13\n\x0bworkflow_id\x18\x01 \x01(\t\x12*\n\x06limits\x18\x02 \x01(\x0b\x32\x1a.workflow_engine.v1.Limits\"G\n\x19SetWorkflowLimitsResponse\x12*\n\x06limits\x18\x01 \x01(\x0b\x32\x1a.workflow_engine.v1.Limits\"Q\n\tRetention\x12\x11\n\x04\x64\x61ys\x18\x01 \x01(\x05H\x00\x88\x01\x01\x12\x18\n\x0b\x66\x61iled_days\x18\x02 \x01(\x05H\x01\x88\x01\x01\x42\x07\n\x05_daysB\x0e\n\x0c_failed_days\"\x15\n\x13GetRetentionRequest\"s\n\x14GetRetentionResponse\x12*\n\x03own\x18\x01 \x01(\x0b\x32\x1d.workflow_engine.v1.Retention\x12/\n\x08\x61pplying\x18\x02 \x01(\x0b\x32\x1d.workflow_engine.v1.Retention\"G\n\x13SetRetentionRequest\x12\x30\n\tretention\x18\x01 \x01(\x0b\x32\x1d.workflow_engine.v1.Retention\"s\n\x14SetRetentionResponse\x12*\n\x03own\x18\x01 \x01(\x0b\x32\x1d.workflow_engine.v1.Retention\x12/\n\x08\x61pplying\x18\x02 \x01(\x0b\x32\x1d.workflow_engine.v1.Retentionb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,13 +32,23 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'workflow_engine.v1.limits_p
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_LIMITS']._serialized_start=56
-  _globals['_LIMITS']._serialized_end=236
-  _globals['_GETLIMITSREQUEST']._serialized_start=238
-  _globals['_GETLIMITSREQUEST']._serialized_end=277
-  _globals['_GETLIMITSRESPONSE']._serialized_start=279
-  _globals['_GETLIMITSRESPONSE']._serialized_end=391
-  _globals['_SETWORKFLOWLIMITSREQUEST']._serialized_start=393
-  _globals['_SETWORKFLOWLIMITSREQUEST']._serialized_end=484
-  _globals['_SETWORKFLOWLIMITSRESPONSE']._serialized_start=486
-  _globals['_SETWORKFLOWLIMITSRESPONSE']._serialized_end=557
+  _globals['_LIMITS']._serialized_end=336
+  _globals['_GETLIMITSREQUEST']._serialized_start=338
+  _globals['_GETLIMITSREQUEST']._serialized_end=377
+  _globals['_GETLIMITSRESPONSE']._serialized_start=379
+  _globals['_GETLIMITSRESPONSE']._serialized_end=491
+  _globals['_SETWORKFLOWLIMITSREQUEST']._serialized_start=493
+  _globals['_SETWORKFLOWLIMITSREQUEST']._serialized_end=584
+  _globals['_SETWORKFLOWLIMITSRESPONSE']._serialized_start=586
+  _globals['_SETWORKFLOWLIMITSRESPONSE']._serialized_end=657
+  _globals['_RETENTION']._serialized_start=659
+  _globals['_RETENTION']._serialized_end=740
+  _globals['_GETRETENTIONREQUEST']._serialized_start=742
+  _globals['_GETRETENTIONREQUEST']._serialized_end=763
+  _globals['_GETRETENTIONRESPONSE']._serialized_start=765
+  _globals['_GETRETENTIONRESPONSE']._serialized_end=880
+  _globals['_SETRETENTIONREQUEST']._serialized_start=882
+  _globals['_SETRETENTIONREQUEST']._serialized_end=953
+  _globals['_SETRETENTIONRESPONSE']._serialized_start=955
+  _globals['_SETRETENTIONRESPONSE']._serialized_end=1070
 # @@protoc_insertion_point(module_scope)

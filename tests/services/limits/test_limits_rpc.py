@@ -12,10 +12,17 @@ from workflow_engine.v1 import execution_pb2 as ex
 from workflow_engine.v1 import limits_pb2 as pb
 
 from services.cli import limits as command
-from services.store import limits
+from services.store import known_limits, limits
+from tests.graphs import flow, javascript, sets, trigger, workflow
 from tests.services.conftest import Api, arrows, chain
 
 Code = grpc.StatusCode
+
+
+@pytest.fixture(autouse=True)
+def heard_of_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No change of a limit is missed."""
+    monkeypatch.setattr(known_limits, "SECONDS", 0)
 
 
 def waiting(duration: str = "1h") -> dict[str, Any]:
@@ -86,6 +93,64 @@ async def test_a_run_takes_no_longer_than_it_may(api: Api) -> None:
     assert "1 seconds" in ended.error.message
 
 
+def growing(size: int) -> dict[str, Any]:
+    """A node whose output has a little more bytes than `size`, pure and then effectful."""
+    grow = sets("Grow", text=f"{{{{ 'x'.repeat($json.pure ? {size} : 1) }}}}")
+    code = javascript("Code", f"return [{{text: 'x'.repeat({size})}}]")
+    return workflow("growing", [trigger(), grow, code], "Start -> Grow", "Grow -> Code")
+
+
+@pytest.mark.parametrize(("given", "node"), [('{"pure": true}', "Grow"), ("{}", "Code")])
+async def test_a_node_emits_no_more_than_it_may(api: Api, given: str, node: str) -> None:
+    workflow_id = await api.create(growing(2000))
+    await set_limits(api, workflow_id, max_payload_bytes=1000)
+    ended = await end(api, await execute(api, workflow_id, input=ex.Items(json=given)))
+    assert (ended.status, ended.error.code, ended.error.node) == (ex.FAILED, "OUTPUT_TOO_LARGE", node)
+    assert "at most 1,000" in ended.error.message
+
+
+async def test_a_run_is_given_no_more_than_it_may(api: Api) -> None:
+    workflow_id = await api.create(chain("A"))
+    run = await execute(api, workflow_id)
+    await end(api, run)
+    await set_limits(api, workflow_id, max_payload_bytes=100)
+    large = ex.Items(json=json.dumps({"text": "x" * 100}))
+    calls = (
+        api.stub.ExecuteWorkflow(ex.ExecuteWorkflowRequest(workflow_id=workflow_id, input=large, version=1)),
+        api.stub.TestNode(ex.TestNodeRequest(workflow_id=workflow_id, node="A", input=large)),
+        api.stub.RetryExecution(ex.RetryExecutionRequest(execution_id=run, node="A", inputs={"0": large})),
+    )
+    for call in calls:
+        with pytest.raises(grpc.aio.AioRpcError, match="at most 100 are") as caught:
+            await call
+        assert caught.value.code() is Code.INVALID_ARGUMENT
+
+
+@pytest.mark.parametrize(
+    ("most", "status"), [(12, ex.COMPLETED), (11, ex.FAILED), (5, ex.FAILED)], ids=["just", "one less", "in the loop"]
+)
+@pytest.mark.parametrize("body", [sets("Body", a=1), javascript("Body", "return [{}]")], ids=["pure", "effectful"])
+async def test_a_run_has_no_more_node_runs_than_it_may(api: Api, body: Any, most: int, status: Any) -> None:
+    nodes = [trigger(), flow("Loop", "LOOP", mode="count", times=9), body, sets("After")]
+    edges = ("Start -> Loop", "Loop.body -> Body", "Body -> Loop", "Loop.done -> After")
+    workflow_id = await api.create(workflow("round", nodes, *edges))
+    await set_limits(api, workflow_id, max_node_runs=most)
+    run = await execute(api, workflow_id)
+    ended = await end(api, run)
+    assert (ended.status, ended.error.code) == (status, "TOO_MANY_NODE_RUNS" if status == ex.FAILED else "")
+    history = await api.stub.GetExecutionHistory(ex.GetExecutionHistoryRequest(execution_id=run, page_size=100))
+    assert len(history.node_runs) == most
+
+
+async def test_a_sub_workflow_has_the_limits_of_its_own(api: Api) -> None:
+    child = workflow("child", [trigger("In", "SUBWORKFLOW"), sets("A"), sets("B")], "In -> A", "A -> B")
+    child_id = await api.create(child)
+    await set_limits(api, child_id, max_node_runs=2)
+    nodes = [trigger(), flow("Call", "SUBWORKFLOW", workflow_id=child_id)]
+    ended = await end(api, await execute(api, await api.create(workflow("parent", nodes, "Start -> Call"))))
+    assert "2 node runs" in ended.error.message
+
+
 async def test_limits_are_shown_and_unset(api: Api) -> None:
     workflow_id = await api.create(chain("A"))
     assert await set_limits(api, workflow_id, max_runs=4, max_run_seconds=0) == pb.Limits(max_runs=4, max_run_seconds=0)
@@ -114,7 +179,8 @@ async def test_the_operator_sets_a_workspaces(
     await command.change("small", "", {"max_runs": -1}, as_json=True)
     assert json.loads(capsys.readouterr().out) == {"weight": 0.5}
     await command.show("small", "", as_json=True)
-    shown = {"max_runs": 0, "starts_per_minute": 0, "max_run_seconds": 0, "weight": 0.5}
+    none = ("max_runs", "starts_per_minute", "max_run_seconds", "max_payload_bytes", "max_node_runs")
+    shown = {**dict.fromkeys(none, 0), "weight": 0.5}
     assert json.loads(capsys.readouterr().out) == {"workspace": shown}
     await command.show("small", "", as_json=False)
     assert "no limit" in capsys.readouterr().out
