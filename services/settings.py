@@ -131,6 +131,9 @@ class Settings(BaseSettings):
     orchestrator_retention_workspaces: Annotated[Mapping[str, int], NoDecode, BeforeValidator(_days)] = Field(
         default_factory=dict, description="the same for all runs of a workspace: name=days, with commas between"
     )
+    orchestrator_retention_audit_days: int = Field(
+        0, ge=0, le=_MOST_DAYS, description="how long the audit log is kept; 0 for ever"
+    )
     orchestrator_drain_seconds: float = Field(2.0, ge=0, description="how long a server that isn't ready takes calls")
     orchestrator_shutdown_seconds: float = Field(30.0, ge=0, description="how long streams and nodes may finish")
 

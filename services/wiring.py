@@ -48,7 +48,7 @@ from services.redis import RedisLink
 from services.results import SharedResults
 from services.rpc.server import MAX_MESSAGE, GrpcServer
 from services.settings import DEFAULT_PORT, Settings, grpc_tls, http_tls
-from services.store import limits, migrate
+from services.store import limits, migrate, retention_days
 from services.store.adapters import (
     StoredDefinitions,
     StoredExecutions,
@@ -201,6 +201,7 @@ class Server:
             files=parts.resources.files,
             public_url=self.public_url,
             telemetry=parts.telemetry,
+            retention=retention_policy(settings),
         )
         timers = build_timers(parts, client, Firing(backend))
         self._backend = backend = replace(backend, timers=timers)
@@ -235,7 +236,7 @@ class Server:
     async def start(self) -> None:
         """Checks the database and begins to answer."""
         await self._parts.start()
-        await self._set_default_limits()
+        await self._tell_settings()
         await self._listener.start()
         await self.grpc.start()
         if self.http:
@@ -264,7 +265,12 @@ class Server:
         while True:
             try:
                 if removed := await cleaner.clean(policy, datetime.now(UTC).hour):
-                    _log.info("old records removed", executions=removed.executions, payloads=removed.payloads)
+                    _log.info(
+                        "old records removed",
+                        executions=removed.executions,
+                        payloads=removed.payloads,
+                        audit_events=removed.audit_events,
+                    )
             except Exception as error:  # noqa: BLE001 - the next round goes on where this one stopped
                 _log.warning("old records not removed", error=type(error).__name__, reason=str(error)[:500])
             await asyncio.sleep(_CLEAN_SECONDS)
@@ -288,7 +294,8 @@ class Server:
             redis=self._parts.redis,
         )
 
-    async def _set_default_limits(self) -> None:
+    async def _tell_settings(self) -> None:
+        """Writes what PostgreSQL itself holds everybody to."""
         settings = self._parts.settings
         values = {
             "max_runs": settings.orchestrator_max_runs,
@@ -299,6 +306,7 @@ class Server:
         }
         async with self._parts.database.transaction() as session:
             await limits.change(session, limits.DEFAULTS, "", values, "settings")
+            await retention_days.set_audit(session, settings.orchestrator_retention_audit_days, "settings")
 
     async def wait(self) -> None:
         """Returns once it has stopped."""

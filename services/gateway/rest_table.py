@@ -53,6 +53,8 @@ TABLE: Mapping[str, Place] = {
             "ListNodeTypes": "GET /node-types",
             "GetLimits": "GET /limits",
             "SetWorkflowLimits": "PUT /workflows/{workflow_id}/limits",
+            "GetRetention": "GET /retention",
+            "SetRetention": "PUT /retention",
         },
     ),
     **_places(

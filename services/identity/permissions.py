@@ -45,6 +45,8 @@ _WORKFLOWS: Mapping[str, Need] = {
     "ListNodeTypes": Role.VIEWER,
     "GetLimits": Role.VIEWER,
     "SetWorkflowLimits": Role.OWNER,
+    "GetRetention": Role.VIEWER,
+    "SetRetention": Role.OWNER,
 }
 _INTEGRATIONS: Mapping[str, Need] = {
     "ListCredentialTypes": Role.VIEWER,

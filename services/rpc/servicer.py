@@ -9,11 +9,19 @@ from workflow_engine.v1.workflow_service_pb2_grpc import WorkflowServiceServicer
 
 from orchestrator.errors import Severity
 from services.errors import invalid
-from services.rpc import activation_codec, definition_codec, execution_codec, limits_codec, node_type_codec
+from services.rpc import (
+    activation_codec,
+    definition_codec,
+    execution_codec,
+    limits_codec,
+    node_type_codec,
+    retention_codec,
+)
 from services.store.workflows import Filters
 from services.usecases.activating import Activating
 from services.usecases.backend import Backend
 from services.usecases.definitions import DefinitionCases
+from services.usecases.keeping import Keeping
 from services.usecases.limiting import Limiting
 from services.usecases.node_types import node_types
 from services.usecases.reading import ExecutionReader
@@ -33,6 +41,7 @@ class WorkflowServicer(WorkflowServiceServicer):
         self._definitions = DefinitionCases(backend)
         self._activating = Activating(backend)
         self._limiting = Limiting(backend)
+        self._keeping = Keeping(backend)
         self._reader = ExecutionReader(backend)
         self._starter = Starter(backend)
         self._steering = Steering(backend, self._reader)
@@ -245,6 +254,22 @@ class WorkflowServicer(WorkflowServiceServicer):
         """Limits a workflow."""
         after = await self._limiting.set(request.workflow_id, limits_codec.read_limits(request.limits))
         return limits_pb2.SetWorkflowLimitsResponse(limits=limits_codec.limits_message(after))
+
+    async def GetRetention(
+        self, request: limits_pb2.GetRetentionRequest, context: Context
+    ) -> limits_pb2.GetRetentionResponse:
+        """How long a workspace's runs are kept."""
+        kept = await self._keeping.get()
+        own, applying = map(retention_codec.retention_message, (kept.own, kept.applying))
+        return limits_pb2.GetRetentionResponse(own=own, applying=applying)
+
+    async def SetRetention(
+        self, request: limits_pb2.SetRetentionRequest, context: Context
+    ) -> limits_pb2.SetRetentionResponse:
+        """Keeps a workspace's runs for so long."""
+        kept = await self._keeping.set(retention_codec.read_days(request.retention))
+        own, applying = map(retention_codec.retention_message, (kept.own, kept.applying))
+        return limits_pb2.SetRetentionResponse(own=own, applying=applying)
 
     async def ActivateWorkflow(
         self, request: activation_pb2.ActivateWorkflowRequest, context: Context

@@ -15,6 +15,7 @@ from sqlalchemy.pool import NullPool
 from services.store import limits as _limits  # noqa: F401 - declares its tables
 from services.store import rates as _rates  # noqa: F401 - declares its tables
 from services.store import results as _results  # noqa: F401 - declares its tables
+from services.store import retention_days as _retention_days  # noqa: F401 - declares its table
 from services.store.engine import CONNECT_TIMEOUT, database_url
 from services.store.identity import tables as _identity_tables  # noqa: F401 - declares its tables
 from services.store.memory import tables as _memory_tables  # noqa: F401 - declares its tables

@@ -15,12 +15,15 @@ _PAYLOADS = 2_000
 # One step of the index for each workspace, instead of a look at every run.
 _WORKSPACES = """
 WITH RECURSIVE found AS (
-  (SELECT workspace FROM workflow_executions ORDER BY workspace LIMIT 1)
+  (SELECT workspace FROM {table} ORDER BY workspace LIMIT 1)
   UNION ALL
-  SELECT (SELECT workspace FROM workflow_executions WHERE workspace > last.workspace ORDER BY workspace LIMIT 1)
+  SELECT (SELECT workspace FROM {table} WHERE workspace > last.workspace ORDER BY workspace LIMIT 1)
   FROM found AS last WHERE last.workspace IS NOT NULL
 )
 SELECT workspace FROM found WHERE workspace IS NOT NULL"""
+_DELETE_AUDIT = """
+DELETE FROM audit_log WHERE ctid = ANY (ARRAY(
+  SELECT ctid FROM audit_log WHERE workspace = %s AND at < %s ORDER BY at, id LIMIT %s))"""
 
 _OLD = """
 FROM workflow_executions
@@ -76,7 +79,12 @@ class Candidate:
 
 async def workspaces(connection: Driver) -> list[str]:
     """Those that have runs."""
-    return [row.workspace for row in await (await connection.execute(_WORKSPACES)).fetchall()]
+    return await _workspaces(connection, "workflow_executions")
+
+
+async def audited_workspaces(connection: Driver) -> list[str]:
+    """Those that the audit log tells of; an empty name is that of what is in none."""
+    return await _workspaces(connection, "audit_log")
 
 
 async def count(connection: Driver, old: Old) -> int:
@@ -135,6 +143,19 @@ async def delete_over(connection: Driver, limit: int = BATCH) -> dict[str, int]:
     return found
 
 
+async def delete_audit(connection: Driver, workspace: str, before: datetime, limit: int = BATCH) -> int:
+    """Removes what the audit log tells of a workspace from before a time; how many entries.
+
+    The database refuses it for those that must be kept longer.
+    """
+    many = 0
+    while True:
+        removed = (await connection.execute(_DELETE_AUDIT, [workspace, before, limit])).rowcount
+        many += removed
+        if removed < limit:
+            return many
+
+
 async def lead(connection: Driver) -> bool:
     """Whether this connection is now the one that cleans up, until `yield_lead` or its end."""
     row = await (await connection.execute("SELECT pg_try_advisory_lock(%s) AS won", [_LEADER])).fetchone()
@@ -144,6 +165,11 @@ async def lead(connection: Driver) -> bool:
 async def yield_lead(connection: Driver) -> None:
     """Lets another clean up."""
     await connection.execute("SELECT pg_advisory_unlock(%s)", [_LEADER])
+
+
+async def _workspaces(connection: Driver, table: str) -> list[str]:
+    rows = await (await connection.execute(_WORKSPACES.format(table=table))).fetchall()
+    return [row.workspace for row in rows]
 
 
 def _values(old: Old) -> dict[str, object]:

@@ -19,6 +19,7 @@ from services.store.definitions import Definitions
 from services.store.engine import Database
 from services.store.integrations_opening import Integrations
 from services.store.listen import Listener
+from services.usecases.retention import Policy
 from temporal.client import Ended
 
 
@@ -111,3 +112,4 @@ class Backend:
     timers: Timers = field(default_factory=NoTimers)
     public_url: str = ""
     telemetry: Telemetry = field(default_factory=Telemetry)
+    retention: Policy = field(default_factory=Policy)

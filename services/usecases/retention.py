@@ -10,16 +10,18 @@ import structlog
 from nodes.errors import NodeError
 from nodes.files.store import FileStore
 from orchestrator.record import Status
-from services.store import retention
+from services.store import retention, retention_days
 from services.store.drivers import Driver
 from services.store.engine import Database
 from services.store.retention import Candidate, Old
+from services.store.retention_days import Days
 
 ENDED = tuple(status for status in Status if status.ended)
 # Parts of the payloads, one for each hour of a day.
 PARTS = 24
 # Behind every hash.
 _END = "g"
+NOTHING_WANTED = Days()
 # Runs whose files are deleted at a time.
 _FILES_AT_ONCE = 8
 
@@ -34,13 +36,12 @@ class Policy:
     failed_days: int | None = None
     workspaces: Mapping[str, int] = field(default_factory=dict)
 
-    def of(self, workspace: str, status: Status) -> int:
-        """The days for a workspace's runs that ended so."""
-        if workspace in self.workspaces:
-            return self.workspaces[workspace]
-        if status is not Status.COMPLETED and self.failed_days is not None:
-            return self.failed_days
-        return self.days
+    def of(self, workspace: str, status: Status, own: Days = NOTHING_WANTED) -> int:
+        """The days for a workspace's runs that ended so; the shorter of these and of its own."""
+        completed = status is Status.COMPLETED
+        everybodys = Days(self.days, self.failed_days)
+        operators = self.workspaces.get(workspace, everybodys.of(completed=completed))
+        return min((days for days in (operators, own.of(completed=completed)) if days), default=0)
 
 
 @dataclass
@@ -50,6 +51,7 @@ class Removed:
     executions: int = 0
     payloads: int = 0
     payload_bytes: int = 0
+    audit_events: int = 0
     rows: dict[str, int] = field(default_factory=dict)
 
 
@@ -71,12 +73,14 @@ class Cleaner:
             try:
                 removed = Removed()
                 now = datetime.now(UTC)
+                wanted = await retention_days.wanted(connection)
                 for workspace in await retention.workspaces(connection):
                     for status in ENDED:
-                        days = policy.of(workspace, status)
+                        days = policy.of(workspace, status, wanted.get(workspace, NOTHING_WANTED))
                         if days:
                             old = Old(workspace, status.value, now - timedelta(days=days))
                             removed.executions += await self._delete(connection, old)
+                removed.audit_events = await _forget_audit(connection, now)
                 await self._sweep(connection, removed, *_range(part))
                 return removed
             finally:
@@ -127,6 +131,20 @@ class Cleaner:
             removed.payload_bytes += size
             ref = refs[-1]
         removed.rows = await retention.delete_over(connection)
+
+
+async def _forget_audit(connection: Driver, now: datetime) -> int:
+    days = await retention_days.audit_days(connection)
+    if not days:
+        return 0
+    # The database's clock decides, too; what it doesn't take for old enough it would refuse.
+    before = now - timedelta(days=days, minutes=1)
+    return sum(
+        [
+            await retention.delete_audit(connection, workspace, before)
+            for workspace in await retention.audited_workspaces(connection)
+        ]
+    )
 
 
 def _range(part: int | None) -> tuple[str, str]:

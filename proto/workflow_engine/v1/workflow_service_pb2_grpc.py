@@ -167,6 +167,16 @@ class WorkflowServiceStub:
                 request_serializer=workflow__engine_dot_v1_dot_limits__pb2.SetWorkflowLimitsRequest.SerializeToString,
                 response_deserializer=workflow__engine_dot_v1_dot_limits__pb2.SetWorkflowLimitsResponse.FromString,
                 _registered_method=True)
+        self.GetRetention = channel.unary_unary(
+                '/workflow_engine.v1.WorkflowService/GetRetention',
+                request_serializer=workflow__engine_dot_v1_dot_limits__pb2.GetRetentionRequest.SerializeToString,
+                response_deserializer=workflow__engine_dot_v1_dot_limits__pb2.GetRetentionResponse.FromString,
+                _registered_method=True)
+        self.SetRetention = channel.unary_unary(
+                '/workflow_engine.v1.WorkflowService/SetRetention',
+                request_serializer=workflow__engine_dot_v1_dot_limits__pb2.SetRetentionRequest.SerializeToString,
+                response_deserializer=workflow__engine_dot_v1_dot_limits__pb2.SetRetentionResponse.FromString,
+                _registered_method=True)
 
 
 class WorkflowServiceServicer:
@@ -330,6 +340,20 @@ class WorkflowServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetRetention(self, request, context):
+        """For how long the workspace's ended runs are kept.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetRetention(self, request, context):
+        """Has them deleted after some days: sooner than the operator says, never later.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_WorkflowServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -457,6 +481,16 @@ def add_WorkflowServiceServicer_to_server(servicer, server):
                     servicer.SetWorkflowLimits,
                     request_deserializer=workflow__engine_dot_v1_dot_limits__pb2.SetWorkflowLimitsRequest.FromString,
                     response_serializer=workflow__engine_dot_v1_dot_limits__pb2.SetWorkflowLimitsResponse.SerializeToString,
+            ),
+            'GetRetention': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetRetention,
+                    request_deserializer=workflow__engine_dot_v1_dot_limits__pb2.GetRetentionRequest.FromString,
+                    response_serializer=workflow__engine_dot_v1_dot_limits__pb2.GetRetentionResponse.SerializeToString,
+            ),
+            'SetRetention': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetRetention,
+                    request_deserializer=workflow__engine_dot_v1_dot_limits__pb2.SetRetentionRequest.FromString,
+                    response_serializer=workflow__engine_dot_v1_dot_limits__pb2.SetRetentionResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -1138,6 +1172,60 @@ class WorkflowService:
             '/workflow_engine.v1.WorkflowService/SetWorkflowLimits',
             workflow__engine_dot_v1_dot_limits__pb2.SetWorkflowLimitsRequest.SerializeToString,
             workflow__engine_dot_v1_dot_limits__pb2.SetWorkflowLimitsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetRetention(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/workflow_engine.v1.WorkflowService/GetRetention',
+            workflow__engine_dot_v1_dot_limits__pb2.GetRetentionRequest.SerializeToString,
+            workflow__engine_dot_v1_dot_limits__pb2.GetRetentionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetRetention(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/workflow_engine.v1.WorkflowService/SetRetention',
+            workflow__engine_dot_v1_dot_limits__pb2.SetRetentionRequest.SerializeToString,
+            workflow__engine_dot_v1_dot_limits__pb2.SetRetentionResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -70,6 +70,10 @@ class WorkflowServiceStub:
     """What the workspace may do, and a workflow of it."""
     SetWorkflowLimits: _grpc.UnaryUnaryMultiCallable[_limits_pb2.SetWorkflowLimitsRequest, _limits_pb2.SetWorkflowLimitsResponse]
     """Limits a workflow within what its workspace may do."""
+    GetRetention: _grpc.UnaryUnaryMultiCallable[_limits_pb2.GetRetentionRequest, _limits_pb2.GetRetentionResponse]
+    """For how long the workspace's ended runs are kept."""
+    SetRetention: _grpc.UnaryUnaryMultiCallable[_limits_pb2.SetRetentionRequest, _limits_pb2.SetRetentionResponse]
+    """Has them deleted after some days: sooner than the operator says, never later."""
 
 @_typing.type_check_only
 class WorkflowServiceAsyncStub(WorkflowServiceStub):
@@ -109,6 +113,10 @@ class WorkflowServiceAsyncStub(WorkflowServiceStub):
     """What the workspace may do, and a workflow of it."""
     SetWorkflowLimits: _aio.UnaryUnaryMultiCallable[_limits_pb2.SetWorkflowLimitsRequest, _limits_pb2.SetWorkflowLimitsResponse]  # type: ignore[assignment]
     """Limits a workflow within what its workspace may do."""
+    GetRetention: _aio.UnaryUnaryMultiCallable[_limits_pb2.GetRetentionRequest, _limits_pb2.GetRetentionResponse]  # type: ignore[assignment]
+    """For how long the workspace's ended runs are kept."""
+    SetRetention: _aio.UnaryUnaryMultiCallable[_limits_pb2.SetRetentionRequest, _limits_pb2.SetRetentionResponse]  # type: ignore[assignment]
+    """Has them deleted after some days: sooner than the operator says, never later."""
 
 class WorkflowServiceServicer(metaclass=_abc_1.ABCMeta):
     """Workflows, their runs and their validation.
@@ -295,5 +303,21 @@ class WorkflowServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_limits_pb2.SetWorkflowLimitsResponse, _abc.Awaitable[_limits_pb2.SetWorkflowLimitsResponse]]:
         """Limits a workflow within what its workspace may do."""
+
+    @_abc_1.abstractmethod
+    def GetRetention(
+        self,
+        request: _limits_pb2.GetRetentionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_limits_pb2.GetRetentionResponse, _abc.Awaitable[_limits_pb2.GetRetentionResponse]]:
+        """For how long the workspace's ended runs are kept."""
+
+    @_abc_1.abstractmethod
+    def SetRetention(
+        self,
+        request: _limits_pb2.SetRetentionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_limits_pb2.SetRetentionResponse, _abc.Awaitable[_limits_pb2.SetRetentionResponse]]:
+        """Has them deleted after some days: sooner than the operator says, never later."""
 
 def add_WorkflowServiceServicer_to_server(servicer: WorkflowServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -113,6 +113,8 @@ def rows(scene: Scene) -> dict[str, tuple[Any, str]]:
         "GetActivation": (activation_pb2.GetActivationRequest(workflow_id=workflow), NOT_FOUND),
         "GetLimits": (limits_pb2.GetLimitsRequest(workflow_id=workflow), NOT_FOUND),
         "SetWorkflowLimits": (limits_pb2.SetWorkflowLimitsRequest(workflow_id=workflow), NOT_FOUND),
+        "GetRetention": (limits_pb2.GetRetentionRequest(), OWN),
+        "SetRetention": (limits_pb2.SetRetentionRequest(), OWN),
         "ExecuteWorkflow": (ex.ExecuteWorkflowRequest(workflow_id=workflow), NOT_FOUND),
         "GetExecution": (ex.GetExecutionRequest(execution_id=run), NOT_FOUND),
         "ListExecutions": (ex.ListExecutionsRequest(workflow_id=workflow), EMPTY),

@@ -4,12 +4,14 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from nodes.files.store import FileStore
 from orchestrator.record import ExecutionRecord, Status
-from services.store import payloads, recording, retention
+from services.store import payloads, recording, retention, retention_days
 from services.store.retention import Old
+from services.store.retention_days import Days
 from services.usecases.retention import PARTS, Cleaner, Policy
 from tests.services.conftest import Store
 
@@ -125,6 +127,52 @@ async def test_days_by_status_and_workspace(store: Store, policy: Policy, kept: 
     await execute(store, "UPDATE workflow_executions SET workspace = 'other' WHERE id = %s", other)
     await Cleaner(store.database, FileStore("")).clean(policy)
     assert {names[id_] for id_ in await left(store)} == kept
+
+
+@pytest.mark.parametrize(
+    ("policy", "own", "kept"),
+    [
+        (Policy(), Days(days=30), set()),
+        (Policy(), Days(days=30, failed_days=90), {"failed"}),
+        (Policy(), Days(failed_days=30), {"done"}),
+        (Policy(days=30), Days(days=90), set()),
+        (Policy(days=90), Days(days=30, failed_days=0), {"failed"}),
+        (Policy(workspaces={"default": 90}), Days(days=30), set()),
+    ],
+)
+async def test_a_workspaces_own_days_are_kept_to_where_they_are_fewer(
+    store: Store, policy: Policy, own: Days, kept: set[str]
+) -> None:
+    names = {await run(store, 60): "done", await run(store, 60, Status.FAILED): "failed"}
+    async with store.database.transaction() as session:
+        await retention_days.change(session, "default", own, "ada")
+        await retention_days.change(session, "other", Days(1, 1), "bob")
+    await Cleaner(store.database, FileStore("")).clean(policy)
+    assert {names[id_] for id_ in await left(store)} == kept
+
+
+@pytest.mark.parametrize(("days", "kept"), [(0, {1, 40, 100}), (90, {1, 40}), (30, {1})])
+async def test_the_audit_log_is_kept_for_its_days(
+    store: Store, monkeypatch: pytest.MonkeyPatch, days: int, kept: set[int]
+) -> None:
+    monkeypatch.setattr(retention, "BATCH", 2)
+    for age in (1, 40, 100):
+        for workspace in ("", "a", "b"):
+            for number in range(3):
+                values = [f"{age} {workspace} {number}", NOW - timedelta(days=age), workspace]
+                await execute(
+                    store, "INSERT INTO audit_log (id, at, workspace, action) VALUES (%s, %s, %s, 'x')", *values
+                )
+    async with store.database.transaction() as session:
+        await retention_days.set_audit(session, days, "settings")
+    removed = await Cleaner(store.database, FileStore("")).clean(Policy())
+    assert removed
+    assert removed.audit_events == 9 * (3 - len(kept))
+    async with store.database.driver() as connection:
+        rows = await (await connection.execute("SELECT id FROM audit_log")).fetchall()
+    assert {int(row.id.split()[0]) for row in rows} == kept
+    with pytest.raises(psycopg.errors.InsufficientPrivilege, match="append-only"):
+        await execute(store, "DELETE FROM audit_log")
 
 
 async def test_nobody_waits_for_a_run_that_is_held(store: Store) -> None:

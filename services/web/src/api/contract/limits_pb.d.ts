@@ -2,7 +2,7 @@
 // @generated from file workflow_engine/v1/limits.proto (package workflow_engine.v1, syntax proto3)
 /* eslint-disable */
 
-// How much a workspace and its workflows may do.
+// How much a workspace and its workflows may do, and how long their runs are kept.
 
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
@@ -45,6 +45,20 @@ export declare type Limits = Message<"workflow_engine.v1.Limits"> & {
    * @generated from field: optional double weight = 4;
    */
   weight?: number | undefined;
+
+  /**
+   * Bytes of JSON that one list of items may have: a run's input, or what a node emits by a port. 64 MiB at most.
+   *
+   * @generated from field: optional int32 max_payload_bytes = 5;
+   */
+  maxPayloadBytes?: number | undefined;
+
+  /**
+   * Node runs that a run may have; each pass of a loop and each step of an agent is one.
+   *
+   * @generated from field: optional int32 max_node_runs = 6;
+   */
+  maxNodeRuns?: number | undefined;
 };
 
 /**
@@ -80,6 +94,20 @@ export declare type LimitsJson = {
    * @generated from field: optional double weight = 4;
    */
   weight?: number | "NaN" | "Infinity" | "-Infinity";
+
+  /**
+   * Bytes of JSON that one list of items may have: a run's input, or what a node emits by a port. 64 MiB at most.
+   *
+   * @generated from field: optional int32 max_payload_bytes = 5;
+   */
+  maxPayloadBytes?: number;
+
+  /**
+   * Node runs that a run may have; each pass of a loop and each step of an agent is one.
+   *
+   * @generated from field: optional int32 max_node_runs = 6;
+   */
+  maxNodeRuns?: number;
 };
 
 /**
@@ -227,4 +255,176 @@ export declare type SetWorkflowLimitsResponseJson = {
  * Use `create(SetWorkflowLimitsResponseSchema)` to create a new message.
  */
 export declare const SetWorkflowLimitsResponseSchema: GenMessage<SetWorkflowLimitsResponse, {jsonType: SetWorkflowLimitsResponseJson}>;
+
+/**
+ * For how many days ended runs are kept; 0 is for ever, and absent what isn't set.
+ *
+ * @generated from message workflow_engine.v1.Retention
+ */
+export declare type Retention = Message<"workflow_engine.v1.Retention"> & {
+  /**
+   * @generated from field: optional int32 days = 1;
+   */
+  days?: number | undefined;
+
+  /**
+   * The same for runs that failed, were cancelled or timed out, if it is another number.
+   *
+   * @generated from field: optional int32 failed_days = 2;
+   */
+  failedDays?: number | undefined;
+};
+
+/**
+ * For how many days ended runs are kept; 0 is for ever, and absent what isn't set.
+ *
+ * @generated from message workflow_engine.v1.Retention
+ */
+export declare type RetentionJson = {
+  /**
+   * @generated from field: optional int32 days = 1;
+   */
+  days?: number;
+
+  /**
+   * The same for runs that failed, were cancelled or timed out, if it is another number.
+   *
+   * @generated from field: optional int32 failed_days = 2;
+   */
+  failedDays?: number;
+};
+
+/**
+ * Describes the message workflow_engine.v1.Retention.
+ * Use `create(RetentionSchema)` to create a new message.
+ */
+export declare const RetentionSchema: GenMessage<Retention, {jsonType: RetentionJson}>;
+
+/**
+ * @generated from message workflow_engine.v1.GetRetentionRequest
+ */
+export declare type GetRetentionRequest = Message<"workflow_engine.v1.GetRetentionRequest"> & {
+};
+
+/**
+ * @generated from message workflow_engine.v1.GetRetentionRequest
+ */
+export declare type GetRetentionRequestJson = {
+};
+
+/**
+ * Describes the message workflow_engine.v1.GetRetentionRequest.
+ * Use `create(GetRetentionRequestSchema)` to create a new message.
+ */
+export declare const GetRetentionRequestSchema: GenMessage<GetRetentionRequest, {jsonType: GetRetentionRequestJson}>;
+
+/**
+ * @generated from message workflow_engine.v1.GetRetentionResponse
+ */
+export declare type GetRetentionResponse = Message<"workflow_engine.v1.GetRetentionResponse"> & {
+  /**
+   * What the workspace's owners set.
+   *
+   * @generated from field: workflow_engine.v1.Retention own = 1;
+   */
+  own?: Retention | undefined;
+
+  /**
+   * What holds: the shorter of that and of what the operator set for the workspace.
+   *
+   * @generated from field: workflow_engine.v1.Retention applying = 2;
+   */
+  applying?: Retention | undefined;
+};
+
+/**
+ * @generated from message workflow_engine.v1.GetRetentionResponse
+ */
+export declare type GetRetentionResponseJson = {
+  /**
+   * What the workspace's owners set.
+   *
+   * @generated from field: workflow_engine.v1.Retention own = 1;
+   */
+  own?: RetentionJson;
+
+  /**
+   * What holds: the shorter of that and of what the operator set for the workspace.
+   *
+   * @generated from field: workflow_engine.v1.Retention applying = 2;
+   */
+  applying?: RetentionJson;
+};
+
+/**
+ * Describes the message workflow_engine.v1.GetRetentionResponse.
+ * Use `create(GetRetentionResponseSchema)` to create a new message.
+ */
+export declare const GetRetentionResponseSchema: GenMessage<GetRetentionResponse, {jsonType: GetRetentionResponseJson}>;
+
+/**
+ * @generated from message workflow_engine.v1.SetRetentionRequest
+ */
+export declare type SetRetentionRequest = Message<"workflow_engine.v1.SetRetentionRequest"> & {
+  /**
+   * What is absent is unset.
+   *
+   * @generated from field: workflow_engine.v1.Retention retention = 1;
+   */
+  retention?: Retention | undefined;
+};
+
+/**
+ * @generated from message workflow_engine.v1.SetRetentionRequest
+ */
+export declare type SetRetentionRequestJson = {
+  /**
+   * What is absent is unset.
+   *
+   * @generated from field: workflow_engine.v1.Retention retention = 1;
+   */
+  retention?: RetentionJson;
+};
+
+/**
+ * Describes the message workflow_engine.v1.SetRetentionRequest.
+ * Use `create(SetRetentionRequestSchema)` to create a new message.
+ */
+export declare const SetRetentionRequestSchema: GenMessage<SetRetentionRequest, {jsonType: SetRetentionRequestJson}>;
+
+/**
+ * @generated from message workflow_engine.v1.SetRetentionResponse
+ */
+export declare type SetRetentionResponse = Message<"workflow_engine.v1.SetRetentionResponse"> & {
+  /**
+   * @generated from field: workflow_engine.v1.Retention own = 1;
+   */
+  own?: Retention | undefined;
+
+  /**
+   * @generated from field: workflow_engine.v1.Retention applying = 2;
+   */
+  applying?: Retention | undefined;
+};
+
+/**
+ * @generated from message workflow_engine.v1.SetRetentionResponse
+ */
+export declare type SetRetentionResponseJson = {
+  /**
+   * @generated from field: workflow_engine.v1.Retention own = 1;
+   */
+  own?: RetentionJson;
+
+  /**
+   * @generated from field: workflow_engine.v1.Retention applying = 2;
+   */
+  applying?: RetentionJson;
+};
+
+/**
+ * Describes the message workflow_engine.v1.SetRetentionResponse.
+ * Use `create(SetRetentionResponseSchema)` to create a new message.
+ */
+export declare const SetRetentionResponseSchema: GenMessage<SetRetentionResponse, {jsonType: SetRetentionResponseJson}>;
 

@@ -11,7 +11,7 @@ import type { Timestamp, TimestampJson } from "@bufbuild/protobuf/wkt";
 import type { ActivateWorkflowRequestSchema, ActivateWorkflowResponseSchema, DeactivateWorkflowRequestSchema, DeactivateWorkflowResponseSchema, GetActivationRequestSchema, GetActivationResponseSchema } from "./activation_pb";
 import type { CancelExecutionRequestSchema, CancelExecutionResponseSchema, ExecuteWorkflowRequestSchema, ExecuteWorkflowResponseSchema, GetExecutionHistoryRequestSchema, GetExecutionHistoryResponseSchema, GetExecutionRequestSchema, GetExecutionResponseSchema, ListExecutionsRequestSchema, ListExecutionsResponseSchema, PauseExecutionRequestSchema, PauseExecutionResponseSchema, ResumeExecutionRequestSchema, ResumeExecutionResponseSchema, RetryExecutionRequestSchema, RetryExecutionResponseSchema, TestNodeRequestSchema, TestNodeResponseSchema, WatchExecutionRequestSchema, WatchExecutionResponseSchema } from "./execution_pb";
 import type { ListNodeTypesRequestSchema, ListNodeTypesResponseSchema } from "./node_type_pb";
-import type { GetLimitsRequestSchema, GetLimitsResponseSchema, SetWorkflowLimitsRequestSchema, SetWorkflowLimitsResponseSchema } from "./limits_pb";
+import type { GetLimitsRequestSchema, GetLimitsResponseSchema, GetRetentionRequestSchema, GetRetentionResponseSchema, SetRetentionRequestSchema, SetRetentionResponseSchema, SetWorkflowLimitsRequestSchema, SetWorkflowLimitsResponseSchema } from "./limits_pb";
 
 /**
  * Describes the file workflow_engine/v1/workflow_service.proto.
@@ -1154,6 +1154,26 @@ export declare const WorkflowService: GenService<{
     methodKind: "unary";
     input: typeof SetWorkflowLimitsRequestSchema;
     output: typeof SetWorkflowLimitsResponseSchema;
+  },
+  /**
+   * For how long the workspace's ended runs are kept.
+   *
+   * @generated from rpc workflow_engine.v1.WorkflowService.GetRetention
+   */
+  getRetention: {
+    methodKind: "unary";
+    input: typeof GetRetentionRequestSchema;
+    output: typeof GetRetentionResponseSchema;
+  },
+  /**
+   * Has them deleted after some days: sooner than the operator says, never later.
+   *
+   * @generated from rpc workflow_engine.v1.WorkflowService.SetRetention
+   */
+  setRetention: {
+    methodKind: "unary";
+    input: typeof SetRetentionRequestSchema;
+    output: typeof SetRetentionResponseSchema;
   },
 }>;
 
