@@ -2,14 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import grpc
 from grpc.aio import ServicerContext
 from opentelemetry import trace
-from opentelemetry.trace import SpanKind, StatusCode
+from opentelemetry.trace import Span, SpanKind, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from services.observability.metrics import Metrics
@@ -53,42 +53,42 @@ class WatchingInterceptor(WrappingInterceptor):
         name = _short(method)
 
         async def watched(request: Any, context: "ServicerContext[Any, Any]") -> AsyncIterator[Any]:
-            # No span: it would last as long as somebody watches.
             streams = self._metrics.families.streams.labels(name) if self._metrics else None
             if streams:
                 streams.inc()
-            code = grpc.StatusCode.CANCELLED.name
-            try:
-                async for response in call(request, context):
-                    yield response
-                code = _OK
-            except grpc.aio.AbortError:
-                code = _code(context)
-                raise
-            finally:
-                if streams:
-                    streams.dec()
-                self._count(name, code, context)
+            sent = 0
+            # Not the current span: who ends a stream early does so in a context of its own.
+            with self._watched(name, method, context, current=False) as span:
+                try:
+                    async for response in call(request, context):
+                        sent += 1
+                        yield response
+                finally:
+                    if streams:
+                        streams.dec()
+                    span.set_attribute("orchestrator.messages", sent)
 
         return watched
 
     @contextmanager
-    def _watched(self, name: str, method: str, context: "ServicerContext[Any, Any]") -> Any:
+    def _watched(
+        self, name: str, method: str, context: "ServicerContext[Any, Any]", *, current: bool = True
+    ) -> Iterator[Span]:
         code = _OK
-        with _tracer.start_as_current_span(
+        span = _tracer.start_span(
             method.removeprefix("/"),
             _parent(context),
             kind=SpanKind.SERVER,
             attributes={"rpc.system": "grpc", "rpc.method": name},
-            record_exception=False,
-            set_status_on_exception=False,
-        ) as span:
+        )
+        using = trace.use_span(span, record_exception=False, set_status_on_exception=False)
+        with using if current else nullcontext():
             try:
-                yield
+                yield span
             except grpc.aio.AbortError:
                 code = _code(context)
                 raise
-            except asyncio.CancelledError:
+            except (asyncio.CancelledError, GeneratorExit):
                 code = grpc.StatusCode.CANCELLED.name
                 raise
             except BaseException:
@@ -98,8 +98,10 @@ class WatchingInterceptor(WrappingInterceptor):
                 self._count(name, code, context)
                 if span.is_recording():
                     span.set_attribute("rpc.response.status_code", code)
-                    if code != _OK:
+                    # Whoever watches may go at any time.
+                    if code != _OK and (current or code != grpc.StatusCode.CANCELLED.name):
                         span.set_status(StatusCode.ERROR, code)
+                span.end()
 
     def _count(self, name: str, code: str, context: "ServicerContext[Any, Any]") -> None:
         if self._metrics:

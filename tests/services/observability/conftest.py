@@ -95,6 +95,23 @@ class Observed:
         with urllib.request.urlopen(f"{self.metrics}/metrics", timeout=60) as answer:
             return str(answer.read().decode())
 
+    def events(self, run: str, **headers: str) -> str:
+        """A run's events, as they are sent, to its end."""
+        request = urllib.request.Request(f"{self.rest}/api/v1/executions/{run}/events", headers=headers)
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return str(answer.read().decode())
+
+    def knock(self, path: str, method: str = "POST") -> int:
+        """The status at a webhook's address."""
+        request = urllib.request.Request(f"{self.rest}/webhook/{path}", b"{}" if method == "POST" else None)
+        request.method = method
+        request.add_header("content-type", "application/json")
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as error:
+            return error.code
+
     def run(self, workflow: Any, **headers: str) -> str:
         """The id of a run, once it has ended."""
         made = self.post("/workflows", workflow)["workflow"]["id"]
@@ -179,6 +196,7 @@ def _work(stack: Observed) -> None:
     call = node("Call", "SUBWORKFLOW", "FLOW_NODE", parameters={"workflow_id": child_id})
     traced = workflow("traced", ask("Flaky", "/flaky", retry=retry), call, ask("Untold", "/untold", "127.0.0.1"))
     stack.runs["traced"] = stack.run(traced, traceparent=f"00-{TRACE}-{PARENT}-01")
+    stack.events(stack.runs["traced"], traceparent=f"00-{TRACE}-{PARENT}-01")
     stack.runs["broken"] = stack.run(workflow("broken", ask("Broken", "/broken")))
     code = node("Code", "RUN_CODE", parameters={"language": "python", "code": "return items"})
     stack.runs["code"] = stack.run(workflow("code", code))

@@ -82,6 +82,20 @@ def test_a_trace_leads_from_the_call_to_each_request(observed: Observed) -> None
     assert CANARY not in str(spans)
 
 
+def test_a_watcher_is_a_span_of_its_trace(observed: Observed) -> None:
+    def watched() -> Any:
+        return [span for span in observed.collector.spans if span.name.endswith("/WatchExecution")]
+
+    (span,) = eventually(watched)
+    assert span.trace_id.hex() == TRACE
+    above = {one.span_id: one.name for one in observed.collector.spans}
+    assert above[span.parent_span_id] == "GET /api/v1/executions/{execution_id}/events"
+    facts = {pair.key: pair.value for pair in span.attributes}
+    assert facts["rpc.response.status_code"].string_value == "OK"
+    assert facts["orchestrator.messages"].int_value > 4
+    assert span.end_time_unix_nano > span.start_time_unix_nano
+
+
 def test_only_hosts_that_may_are_told_the_trace(observed: Observed) -> None:
     told = [headers.get("traceparent", "") for headers in observed.seen["/flaky"]]
     assert all(TRACE in header for header in told)
