@@ -1,5 +1,6 @@
 """Keeps a Temporal Schedule for each trigger that time drives."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -51,6 +52,7 @@ _CHANGES = 10
 _MOST_MOMENTS = 500
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SHOWN = 5
+_AT_ONCE = 10
 Prepare = Callable[[Binding], Awaitable[None]]
 Forget = Callable[[str], Awaitable[None]]
 
@@ -179,6 +181,32 @@ class Schedules(Steering):
         )
         note = f"{binding.subtype} trigger {binding.node!r} of the workflow {binding.workflow_name!r}"
         return Schedule(action=action, spec=spec, policy=policy, state=ScheduleState(note=note))
+
+
+@dataclass(frozen=True)
+class Unkept:
+    """Times of schedules at which nothing began: it was too late by then, or an earlier run was still going on."""
+
+    missed: int = 0
+    skipped: int = 0
+
+
+async def unkept(client: Client, binding_ids: Sequence[str]) -> Unkept:
+    """How many times the schedules of these bindings haven't kept, since each was made."""
+    free = asyncio.Semaphore(_AT_ONCE)
+
+    async def ask(binding_id: str) -> Unkept:
+        async with free:
+            try:
+                info = (await client.get_schedule_handle(schedule_id(binding_id)).describe()).info
+            except RPCError as error:
+                if error.status is not RPCStatusCode.NOT_FOUND:
+                    raise
+                return Unkept()
+            return Unkept(info.num_actions_missed_catchup_window, info.num_actions_skipped_overlap)
+
+    found = await asyncio.gather(*map(ask, binding_ids))
+    return Unkept(sum(one.missed for one in found), sum(one.skipped for one in found))
 
 
 def schedule_id(binding_id: str) -> str:

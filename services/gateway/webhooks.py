@@ -11,17 +11,19 @@ from starlette.routing import BaseRoute, Route
 from activities.triggers.ports import Binding
 from nodes.base import Item
 from nodes.credentials.credential import Credential
-from nodes.errors import PermanentError
+from nodes.errors import NodeError, PermanentError
 from nodes.files.files import Files
 from nodes.parameters import parse as parse_parameters
 from nodes.trigger.webhook import CREDENTIAL_OF, WebhookParameters
 from orchestrator.record import Status
+from services.errors import RateLimited
 from services.gateway import bodies, callers
-from services.gateway.answers import Code, Failure, Refused, invalid, not_found
+from services.gateway.answers import HTTP_STATUS, Code, Failure, Refused, failure_of, invalid, not_found
 from services.gateway.bodies import Body
 from services.gateway.clients import address_of
 from services.gateway.site import Site
 from services.identity.caller import set_caller
+from services.rpc.errors import describe
 from services.usecases.firing import Firing, activator
 from services.usecases.outcomes import Outcome, Outcomes
 
@@ -47,6 +49,13 @@ class Webhooks:
 
     async def answer(self, request: Request) -> Response:
         """Starts the request's run, unless it has one, and answers as the webhook says."""
+        try:
+            return await self._answer(request)
+        except Exception as error:
+            self._backend.telemetry.webhook(_outcome(error))
+            raise
+
+    async def _answer(self, request: Request) -> Response:
         binding = await self._firing.at(f"webhook:{request.path_params['path']}")
         if binding is None:
             raise not_found()
@@ -65,7 +74,9 @@ class Webhooks:
             return [await request_item(request, body, files, hidden)]
 
         execution_id = await self._firing.start(binding, _event_id(request, parameters), items)
-        return await self._respond(parameters, execution_id)
+        response = await self._respond(parameters, execution_id)
+        self._backend.telemetry.webhook("started")
+        return response
 
     async def _credential(self, binding: Binding, parameters: WebhookParameters) -> Credential | None:
         if parameters.auth == "none":
@@ -107,6 +118,19 @@ async def request_item(request: Request, body: Body, files: Files, hidden: str =
     }
     kept = await bodies.stored(body.uploads, files)
     return {"json": shown, "files": kept} if kept else {"json": shown}
+
+
+def _outcome(error: Exception) -> str:
+    """What became of a request that started nothing."""
+    if isinstance(error, RateLimited):
+        return "limited"
+    if isinstance(error, Refused):
+        status = failure_of(error).http_status
+    elif isinstance(error, NodeError | TimeoutError):
+        status = 413 if isinstance(error, NodeError) and error.code == "FILE_TOO_LARGE" else 503
+    else:
+        status = HTTP_STATUS[describe(error)[0]]
+    return "unknown" if status == 404 else "failed" if status >= 500 else "refused"
 
 
 def _without_run(request: Request, parameters: WebhookParameters) -> Response | None:

@@ -12,6 +12,7 @@ from services.observability.snapshot import Snapshot
 from services.settings import Settings
 from services.store.engine import Database
 from temporal.backlog import backlogs
+from temporal.schedules import unkept
 
 
 def make_metrics(settings: Settings, database: Database, resources: Resources) -> Metrics | None:
@@ -40,6 +41,12 @@ def watch_temporal(endpoint: MetricsEndpoint | None, client: Client) -> None:
 def watch_deployment(
     endpoint: MetricsEndpoint, database: Database, client: Client, queues: Sequence[str], settings: Settings
 ) -> None:
-    """Shows what concerns more than this process, too: the queues of the plan, open runs and tasks."""
+    """Shows what concerns more than this process, too: the queues of the plan, schedules, open runs and tasks."""
     runs = settings.orchestrator_task_queue
-    endpoint.add(Snapshot(database, lambda seconds: backlogs(client, queues, runs, seconds)))
+    endpoint.add(
+        Snapshot(
+            database,
+            lambda seconds: backlogs(client, queues, runs, seconds),
+            lambda binding_ids: unkept(client, binding_ids),
+        )
+    )

@@ -88,6 +88,9 @@ class Families:
             buckets=_SHORT,
             registry=registry,
         )
+        self.webhooks = Counter(
+            "orchestrator_webhooks", "Requests to webhooks, by what became of them", ["outcome"], registry=registry
+        )
         self.tasks_opened = Counter("orchestrator_tasks_opened", "Questions put before people", registry=registry)
         self.tasks_answered = Counter(
             "orchestrator_tasks_answered", "Questions that people answered", registry=registry

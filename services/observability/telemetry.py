@@ -73,6 +73,11 @@ class Telemetry:
         if self.metrics:
             self.metrics.queue_waited(task_queue, seconds)
 
+    def webhook(self, outcome: str) -> None:
+        """A request to a webhook was answered."""
+        if self.metrics:
+            self.metrics.families.webhooks.labels(outcome).inc()
+
     def task_opened(self) -> None:
         """Something was put before people."""
         if self.metrics:

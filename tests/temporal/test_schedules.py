@@ -1,15 +1,23 @@
 """The times that Temporal finds for a CRON trigger are those that the expression means, in every zone."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import pytest
-from temporalio.client import Client, Schedule, ScheduleActionStartWorkflow
+from temporalio.client import (
+    Client,
+    Schedule,
+    ScheduleActionStartWorkflow,
+    ScheduleOverlapPolicy,
+    ScheduleSpec,
+)
 
 from nodes.trigger.cron import CronParameters
 from nodes.trigger.cron_times import around, changes
-from temporal.schedules import schedule_spec
+from temporal.schedules import Unkept, schedule_id, schedule_spec, unkept
 from temporal.trigger import TriggerWorkflow
 
 ZONES = ["Europe/Zurich", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata"]
@@ -39,3 +47,25 @@ async def test_next_times(cron: str, zone: str, temporal_client: Client) -> None
         near = [moment for moment in counted if moment <= change + timedelta(hours=3)]
         assert near == expected[: len(near)]
         assert len(near) == len(expected) or len(found) >= 10
+
+
+async def test_times_that_are_left_out_are_counted(temporal_client: Client) -> None:
+    action: Any = ScheduleActionStartWorkflow(
+        TriggerWorkflow.run, args=[], id=f"goes-on-{uuid4()}", task_queue="nobody"
+    )
+    handle = await temporal_client.create_schedule(
+        schedule_id("overlaps"), Schedule(action=action, spec=ScheduleSpec())
+    )
+    try:
+        for _ in range(3):
+            await handle.trigger(overlap=ScheduleOverlapPolicy.SKIP)
+            async with asyncio.timeout(30):
+                while (await handle.describe()).info.num_actions < 1:  # noqa: ASYNC110
+                    await asyncio.sleep(0.05)
+        async with asyncio.timeout(30):
+            while (await unkept(temporal_client, ["overlaps", "there is none"])) != Unkept(0, 2):  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+    finally:
+        await handle.delete()
+        async for run in temporal_client.list_workflows("TaskQueue = 'nobody' AND ExecutionStatus = 'Running'"):
+            await temporal_client.get_workflow_handle(run.id).terminate()

@@ -204,12 +204,20 @@ def test_a_bad_setting_is_named(
     assert "pa55word" not in done.stderr
 
 
-def test_a_port_in_use_is_named(cli_at: Any, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("setting", "role"),
+    [("GRPC_PORT", "serve"), ("ORCHESTRATOR_METRICS_PORT", "serve"), ("ORCHESTRATOR_METRICS_PORT", "worker")],
+)
+def test_a_port_in_use_is_named(
+    cli_at: Any, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, setting: str, role: str
+) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        monkeypatch.setenv("GRPC_PORT", str(taken.getsockname()[1]))
-        done = cli_at(None).process("serve")
+        monkeypatch.setenv(setting, str(taken.getsockname()[1]))
+        done = cli_at(None).process(role)
     assert done.returncode == 1
-    assert f"can't listen on 127.0.0.1:{os.environ['GRPC_PORT']}" in done.stderr
+    assert f"can't listen on 127.0.0.1:{os.environ[setting]}" in done.stderr
+    assert f"and {setting}" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_over_tls_with_what_temporal_keeps_sealed(

@@ -5,6 +5,7 @@ import os
 import subprocess
 import threading
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -200,6 +201,15 @@ def _work(stack: Observed) -> None:
     stack.runs["broken"] = stack.run(workflow("broken", ask("Broken", "/broken")))
     code = node("Code", "RUN_CODE", parameters={"language": "python", "code": "return items"})
     stack.runs["code"] = stack.run(workflow("code", code))
+    hook = workflow(
+        "hook",
+        node("Kept", "DATA_TRANSFORMATION", parameters={"operation": "set", "fields": {"a": 1}}),
+        trigger="WEBHOOK",
+    )
+    hook["nodes"][0]["parameters"] = {"path": "observed"}
+    hook_id = stack.post("/workflows", hook)["workflow"]["id"]
+    stack.post(f"/workflows/{hook_id}:activate", {})
+    assert [stack.knock("observed"), stack.knock("observed", "PUT"), stack.knock("nowhere")] == [202, 405, 404]
 
 
 def start_prometheus(folder: Path, config: Path) -> "tuple[subprocess.Popen[bytes], str]":
