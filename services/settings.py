@@ -90,6 +90,9 @@ class Settings(BaseSettings):
 
     orchestrator_temporal_keys: SecretStr | None = Field(None, description="the keys that Temporal's payloads go under")
     orchestrator_temporal_ui_origin: str = Field("", description="where Temporal's Web UI is, as browsers see it")
+    orchestrator_temporal_ui_workspace: str = Field(
+        "", description="the workspace whose operators may open what Temporal keeps of all; empty for nobody"
+    )
     orchestrator_session_days: int = Field(30, ge=1, le=365, description="how long a session lasts at most")
     orchestrator_oidc_issuer: str = Field("", description="the OpenID provider that people may sign in by")
     orchestrator_oidc_client_id: str = Field("", description="how that knows the server")

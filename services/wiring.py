@@ -288,6 +288,7 @@ class Server:
             local=self._role.local,
             codec=self._codec if isinstance(self._codec, SealingCodec) else None,
             temporal_ui_origin=settings.orchestrator_temporal_ui_origin,
+            temporal_ui_workspace=settings.orchestrator_temporal_ui_workspace,
             options=_gateway_options(settings),
             sign_on=self.identity.oidc,
             gateway_token=self.identity.gateway_token,

@@ -1,4 +1,4 @@
-"""Opens and seals payloads for Temporal's Web UI and command, for people who may steer runs."""
+"""Opens and seals payloads for Temporal's Web UI and command, for those whom the operator lets see all workspaces'."""
 
 import ipaddress
 
@@ -58,7 +58,7 @@ def routes(site: Site) -> list[BaseRoute]:
         CORSMiddleware,
         allow_origins=allowed,
         allow_methods=["POST"],
-        allow_headers=["authorization", "content-type", _NAMESPACE, "x-workspace"],
+        allow_headers=["authorization", "content-type", _NAMESPACE],
         allow_credentials=True,
     )
     endpoints = [Route(f"/{name}", work, methods=["POST"]) for name in ("encode", "decode")]
@@ -85,9 +85,11 @@ async def _sign_in(site: Site, request: Request) -> None:
     given = request.headers.get("authorization") or (f"Bearer {session}" if session else "")
     if not given:
         raise _Refused(401, "sign in: send an access token or an API key as `Authorization: Bearer …`")
-    metadata = [("authorization", given)]
-    if workspace := request.headers.get("x-workspace"):
-        metadata.append(("x-workspace", workspace))
+    # A payload doesn't say whose it is: whoever opens one may open all, so a role in just any workspace isn't enough.
+    workspace = site.temporal_ui_workspace
+    if not workspace:
+        raise _Refused(403, "nobody may; set ORCHESTRATOR_TEMPORAL_UI_WORKSPACE to the workspace whose operators may")
+    metadata = [("authorization", given), ("x-workspace", workspace)]
     ask = site.channel.unary_unary(
         "/workflow_engine.v1.AuthService/WhoAmI",
         request_serializer=auth_pb2.WhoAmIRequest.SerializeToString,
@@ -98,8 +100,8 @@ async def _sign_in(site: Site, request: Request) -> None:
     except (grpc.aio.AioRpcError, ValueError, TypeError) as error:
         code = error.code() if isinstance(error, grpc.aio.AioRpcError) else grpc.StatusCode.UNAUTHENTICATED
         raise _Refused(_REFUSED.get(code, 403), "signing in failed: is the token good?") from None
-    if who.workspace.role not in _MAY:
-        raise _Refused(403, "only operators, editors and owners may see what runs hold")
+    if who.workspace.id != workspace or who.workspace.role not in _MAY:
+        raise _Refused(403, "only operators, editors and owners of the workspace that the operator names may see this")
 
 
 async def _payloads(request: Request) -> Payloads:

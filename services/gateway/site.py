@@ -25,9 +25,11 @@ class Site:
     keys: KeyRing | None
     # A server of one's own machine that asks nobody to sign in.
     local: bool = False
-    # What Temporal's payloads are sealed with, and the origin of the Web UI that may have them opened.
+    # What Temporal's payloads are sealed with, the origin of the Web UI that may have them opened, and the workspace
+    # whose operators may.
     codec: SealingCodec | None = None
     temporal_ui_origin: str = ""
+    temporal_ui_workspace: str = ""
     options: Options = field(default_factory=Options)
     # Signing in by an OpenID provider; None where there is none.
     sign_on: SignOn | None = None

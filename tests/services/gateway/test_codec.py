@@ -43,26 +43,38 @@ RING = Ring("k1", {"k1": os.urandom(32)})
 
 
 class SignedIn(AuthServiceServicer):
-    """Knows a token for each role, called after it."""
+    """Knows a token for each role, called after it, in the workspace `ops`; with `@`, in another one."""
 
     async def WhoAmI(self, request: Any, context: Any) -> auth_pb2.WhoAmIResponse:
-        given = dict(context.invocation_metadata()).get("authorization", "")
-        role = given.removeprefix("Bearer ")
+        metadata = dict(context.invocation_metadata())
+        role, _, workspace = metadata.get("authorization", "").removeprefix("Bearer ").partition("@")
         if role not in list(auth_pb2.Role.keys()):
             await context.abort(grpc.StatusCode.UNAUTHENTICATED, "who?")
-        return auth_pb2.WhoAmIResponse(workspace=auth_pb2.Workspace(role=auth_pb2.Role.Value(role)))
+        if workspace:
+            # Whoever is signed in is told who they are, of the workspace that they asked for or not.
+            return auth_pb2.WhoAmIResponse()
+        found = auth_pb2.Workspace(id=metadata.get("x-workspace", "ops"), role=auth_pb2.Role.Value(role))
+        return auth_pb2.WhoAmIResponse(workspace=found if found.id == "ops" else None)
 
 
 @asynccontextmanager
-async def gateway(*, local: bool = False, namespace: str = "default") -> AsyncIterator[str]:
+async def gateway(*, local: bool = False, workspace: str = "ops") -> AsyncIterator[str]:
     api = grpc.aio.server()
     add_AuthServiceServicer_to_server(SignedIn(), api)
     port = api.add_insecure_port("127.0.0.1:0")
     await api.start()
     server = HttpServer(host="127.0.0.1", port=0)
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-        sealing = SealingCodec(RING, namespace)
-        site = Site(cast(Any, None), channel, server.url, None, local=local, codec=sealing, temporal_ui_origin=UI)
+        site = Site(
+            cast(Any, None),
+            channel,
+            server.url,
+            None,
+            local=local,
+            codec=SealingCodec(RING, "default"),
+            temporal_ui_origin=UI,
+            temporal_ui_workspace=workspace,
+        )
         await server.start(Starlette(routes=codec.routes(site)))
         try:
             yield server.url
@@ -110,6 +122,8 @@ async def test_encoded_and_decoded() -> None:
         (headers("VIEWER"), PLAIN, 403),
         (headers("ROLE_UNSPECIFIED"), PLAIN, 403),
         (headers("nobody"), PLAIN, 401),
+        (headers("OWNER@another"), PLAIN, 403),
+        (headers("OWNER@another", x_workspace="ops"), PLAIN, 403),
         ({"x-namespace": "default"}, PLAIN, 401),
         (headers(x_namespace="other"), PLAIN, 403),
         ({"authorization": "Bearer OPERATOR"}, PLAIN, 403),
@@ -127,6 +141,13 @@ async def test_refused(given: dict[str, str], body: Any, status: int) -> None:
             assert answer.status_code == status, answer.text
             assert answer.json()["message"]
             assert "canary" not in answer.text
+
+
+async def test_nobody_opens_any_unless_the_operator_says_whose_operators_may() -> None:
+    async with gateway(workspace="") as url, httpx.AsyncClient(base_url=url, timeout=30) as http:
+        answer = await http.post("/codec/decode", json=PLAIN, headers=headers("OWNER"))
+    assert answer.status_code == 403
+    assert "ORCHESTRATOR_TEMPORAL_UI_WORKSPACE" in answer.json()["message"]
 
 
 async def test_a_key_that_is_missing_is_named() -> None:
