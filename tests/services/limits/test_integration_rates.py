@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import grpc
@@ -11,16 +10,10 @@ from workflow_engine.v1 import execution_pb2 as ex
 from workflow_engine.v1 import integration_pb2 as pb
 from workflow_engine.v1.integration_pb2_grpc import IntegrationServiceStub
 
-from tests.nodes.http.server import Received, Reply, Server, serving
+from tests.nodes.http.server import Received, Reply, Server
 from tests.services.conftest import Api, arrows
 
 COUNT, SECONDS, RUNS = 2, 6, 6
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    with serving() as started:
-        yield started
 
 
 async def create(api: Api, count: int, seconds: int) -> pb.Integration:

@@ -1,7 +1,6 @@
 """Results that are kept: taken for the same parameters and input only, sealed, and never a need."""
 
 import time
-from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
@@ -11,25 +10,11 @@ from services.redis import RedisLink
 from services.results import SharedResults
 from services.store import results
 from services.store.keyring import read_keys
-from tests.nodes.http.server import Received, Reply, Server, serving
+from tests.nodes.http.server import Received, Reply, Server
 from tests.services.conftest import SECRET_KEY, Api, Store, arrows
 from tests.services.limits.redis_server import RedisServer
 
 KEYS = read_keys(SECRET_KEY)
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    with serving() as started:
-        yield started
-
-
-@pytest.fixture
-async def redis() -> AsyncIterator[RedisServer]:
-    started = RedisServer()
-    await started.start()
-    yield started
-    await started.kill()
 
 
 def calling(url: str, ttl: str) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -13,14 +12,6 @@ from services.redis import PAUSE, RedisAwayError, RedisLink
 from services.store import rates
 from tests.services.conftest import Store
 from tests.services.limits.redis_server import RedisServer
-
-
-@pytest.fixture
-async def redis() -> AsyncIterator[RedisServer]:
-    server = RedisServer()
-    await server.start()
-    yield server
-    await server.kill()
 
 
 async def taken(shared: list[SharedRates], key: str) -> list[float]:
