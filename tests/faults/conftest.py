@@ -1,17 +1,15 @@
-"""What the tests that kill processes share."""
+"""Processes that the tests of a module kill one after another."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
 from tests.faults.processes import Processes
 
 
-@pytest.fixture
-async def processes(tmp_path: Path, postgres_url: str) -> AsyncIterator[Processes]:
-    """A server, a worker and Temporal of the test's own."""
-    started = Processes(tmp_path, postgres_url)
+@pytest.fixture(scope="module")
+async def processes(tmp_path_factory: pytest.TempPathFactory, module_postgres_url: str) -> AsyncIterator[Processes]:
+    started = Processes(tmp_path_factory.mktemp("processes"), module_postgres_url)
     await started.start()
     yield started
     await started.stop()

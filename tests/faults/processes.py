@@ -1,4 +1,4 @@
-"""A small production of real processes, each of which can be killed."""
+"""An API server, a worker and Temporal that are killed, and what their tests wait for."""
 
 import asyncio
 import json
@@ -6,9 +6,12 @@ import os
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import grpc.aio
+from workflow_engine.v1 import execution_pb2, workflow_service_pb2_grpc
 
 from services.cli.signing import signing
 from temporal.dev_server import DevServer, free_port
@@ -22,6 +25,7 @@ class Processes:
     """An API server, a worker and Temporal, each a process of its own that can be killed and started again."""
 
     def __init__(self, folder: Path, database_url: str) -> None:
+        self.database_url = database_url
         self.grpc_port = free_port("127.0.0.1")
         self.http_port = free_port("127.0.0.1")
         self.temporal_port = free_port("127.0.0.1")
@@ -85,3 +89,30 @@ class Processes:
         return DevServer(
             database=self._folder / "temporal.db", log=self._folder / "temporal.log", port=self.temporal_port
         )
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Waits for it."""
+    for _ in range(int(PATIENCE / 0.05)):
+        if condition():
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError("it took too long")
+
+
+async def watch_to_the_end(stub: "workflow_service_pb2_grpc.WorkflowServiceAsyncStub", execution_id: str) -> None:
+    """Sees every event once, in order, though the stream may break."""
+    sequence, finished = 0, False
+    deadline = time.monotonic() + PATIENCE
+    while not finished and time.monotonic() < deadline:
+        watch = execution_pb2.WatchExecutionRequest(execution_id=execution_id, after_sequence=sequence)
+        try:
+            async for message in stub.WatchExecution(watch, timeout=PATIENCE):
+                assert message.event.sequence > sequence
+                sequence = message.event.sequence
+                finished = message.event.type == execution_pb2.EXECUTION_FINISHED
+        except grpc.aio.AioRpcError as error:
+            if error.code() is not grpc.StatusCode.UNAVAILABLE:
+                raise
+            await asyncio.sleep(0.2)
+    assert finished

@@ -9,7 +9,7 @@ import json
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -18,7 +18,7 @@ import pytest
 from google.protobuf.json_format import ParseDict
 from workflow_engine.v1 import execution_pb2, workflow_pb2, workflow_service_pb2, workflow_service_pb2_grpc
 
-from tests.faults.processes import PATIENCE, Processes
+from tests.faults.processes import PATIENCE, Processes, until, watch_to_the_end
 from tests.graphs import flow, node, transforms, trigger, workflow
 
 ORDERS = 12
@@ -79,32 +79,6 @@ def _definition(url: str) -> workflow_pb2.Workflow:
     return ParseDict(workflow("orders", nodes, *edges), workflow_pb2.Workflow())
 
 
-async def _until(condition: Callable[[], bool]) -> None:
-    for _ in range(int(PATIENCE / 0.05)):
-        if condition():
-            return
-        await asyncio.sleep(0.05)
-    raise AssertionError("it took too long")
-
-
-async def _watch_to_the_end(stub: "workflow_service_pb2_grpc.WorkflowServiceAsyncStub", execution_id: str) -> None:
-    """Sees every event once, in order, though the stream may break."""
-    sequence, finished = 0, False
-    deadline = time.monotonic() + PATIENCE
-    while not finished and time.monotonic() < deadline:
-        watch = execution_pb2.WatchExecutionRequest(execution_id=execution_id, after_sequence=sequence)
-        try:
-            async for message in stub.WatchExecution(watch, timeout=PATIENCE):
-                assert message.event.sequence > sequence
-                sequence = message.event.sequence
-                finished = message.event.type == execution_pb2.EXECUTION_FINISHED
-        except grpc.aio.AioRpcError as error:
-            if error.code() is not grpc.StatusCode.UNAVAILABLE:
-                raise
-            await asyncio.sleep(0.2)
-    assert finished
-
-
 @pytest.mark.parametrize("victim", ["worker", "serve", "temporal"])
 async def test_kill_9_in_the_middle_of_a_run(processes: Processes, shop: Shop, victim: str) -> None:
     address = f"127.0.0.1:{processes.grpc_port}"
@@ -122,9 +96,9 @@ async def test_kill_9_in_the_middle_of_a_run(processes: Processes, shop: Shop, v
                 workflow_id=created.workflow.id, input=execution_pb2.Items(json=orders), request_id="once"
             )
         )
-        await _until(lambda: len(shop.charged) >= 3)
+        await until(lambda: len(shop.charged) >= 3)
         await processes.kill(victim)
-        await _watch_to_the_end(stub, started.execution_id)
+        await watch_to_the_end(stub, started.execution_id)
         found = await stub.GetExecution(execution_pb2.GetExecutionRequest(execution_id=started.execution_id))
         again = await stub.ExecuteWorkflow(
             execution_pb2.ExecuteWorkflowRequest(workflow_id=created.workflow.id, request_id="once")
@@ -155,9 +129,9 @@ async def test_a_node_killed_at_item_7_goes_on_at_item_7(processes: Processes, s
                 workflow_id=created.workflow.id, input=execution_pb2.Items(json=orders)
             )
         )
-        await _until(lambda: len(shop.requests) >= 7)
+        await until(lambda: len(shop.requests) >= 7)
         await processes.kill("worker")
-        await _watch_to_the_end(stub, started.execution_id)
+        await watch_to_the_end(stub, started.execution_id)
         found = await stub.GetExecution(execution_pb2.GetExecutionRequest(execution_id=started.execution_id))
     assert found.execution.status == execution_pb2.COMPLETED, found
     assert sorted(shop.charged.values()) == list(range(10))

@@ -11,8 +11,7 @@ from google.protobuf.json_format import ParseDict
 from workflow_engine.v1 import execution_pb2, workflow_pb2, workflow_service_pb2, workflow_service_pb2_grpc
 
 from tests.agents.scripted import Reply, Request, ScriptedModel
-from tests.faults.processes import PATIENCE, Processes
-from tests.faults.test_kill import _until, _watch_to_the_end
+from tests.faults.processes import PATIENCE, Processes, until, watch_to_the_end
 from tests.graphs import node, trigger, workflow
 
 TURNS = 5
@@ -56,9 +55,9 @@ async def test_no_turn_is_repeated_but_the_one_in_flight(processes: Processes, m
                 workflow_id=created.workflow.id, input=execution_pb2.Items(json='{"message": "go"}')
             )
         )
-        await _until(lambda: len(model.requests) >= 3)
+        await until(lambda: len(model.requests) >= 3)
         await processes.kill("worker")
-        await _watch_to_the_end(stub, started.execution_id)
+        await watch_to_the_end(stub, started.execution_id)
         found = await stub.GetExecution(execution_pb2.GetExecutionRequest(execution_id=started.execution_id))
         history = await stub.GetExecutionHistory(
             execution_pb2.GetExecutionHistoryRequest(execution_id=started.execution_id)

@@ -107,18 +107,16 @@ async def deliver(url: str, numbers: range) -> None:
                 await asyncio.sleep(0.1)
 
 
-async def test_kill_9_in_the_middle_of_deliveries(
-    processes: Processes, postgres_url: str, calendar: Calendar, mailbox: Mailbox
-) -> None:
+async def test_kill_9_in_the_middle_of_deliveries(processes: Processes, calendar: Calendar, mailbox: Mailbox) -> None:
     hook = trigger("Hook", "WEBHOOK", parameters={"path": "orders", "dedupe_header": "X-Id"})
-    runs = Runs(postgres_url)
+    runs = Runs(processes.database_url)
     address = f"127.0.0.1:{processes.grpc_port}"
     async with grpc.aio.insecure_channel(address, interceptors=processes.signing) as channel:
         await asyncio.wait_for(channel.channel_ready(), PATIENCE)
         api = Api(channel)
         await api.turn_on(workflow("hooks", [hook, sets("Seen", seen=True)], "Hook -> Seen"))
         await api.turn_on(await mailbox.definition(api))
-        async with Database(postgres_url, pool_size=1) as database:
+        async with Database(processes.database_url, pool_size=1) as database:
             credential = await authorised_on(api, database, read_keys(SECRET_KEY))
         await api.turn_on(watching(calendar, credential))
 

@@ -15,18 +15,20 @@ from tests.faults.processes import PATIENCE, Processes
 from tests.graphs import flow, trigger, workflow
 
 
-def _runs(url: str) -> list[tuple[datetime, str]]:
-    """When each run was due, and its status."""
+def _runs(url: str, workflow_id: str) -> list[tuple[datetime, str]]:
+    """When each run of a workflow was due, and its status."""
     with psycopg.connect(connection_string(url), autocommit=True) as connection:
-        rows = connection.execute("SELECT start, status FROM workflow_executions WHERE mode = 'TRIGGER'").fetchall()
+        rows = connection.execute(
+            "SELECT start, status FROM workflow_executions WHERE workflow_id = %s", [workflow_id]
+        ).fetchall()
     items = [json.loads(json.loads(start)["input"]["parts"][0]["text"])[0]["json"] for start, _ in rows]
     times = [datetime.fromisoformat(item["scheduled_time"]) for item in items]
     return sorted(zip(times, (status for _, status in rows), strict=True))
 
 
-async def _completed(url: str, count: int) -> list[tuple[datetime, str]]:
+async def _completed(url: str, workflow_id: str, count: int) -> list[tuple[datetime, str]]:
     for _ in range(int(PATIENCE / 0.2)):
-        runs = await asyncio.to_thread(_runs, url)
+        runs = await asyncio.to_thread(_runs, url, workflow_id)
         if sum(status == "COMPLETED" for _, status in runs) >= count:
             return runs
         await asyncio.sleep(0.2)
@@ -34,10 +36,11 @@ async def _completed(url: str, count: int) -> list[tuple[datetime, str]]:
 
 
 @pytest.mark.parametrize("victims", [["worker", "worker", "serve"], ["temporal", "worker"]])
-async def test_kill_9_while_a_schedule_ticks(processes: Processes, postgres_url: str, victims: list[str]) -> None:
+async def test_kill_9_while_a_schedule_ticks(processes: Processes, victims: list[str]) -> None:
     clock = trigger("Clock", "CRON", parameters={"every": "1s", "overlap": "allow_all", "catchup_window": "10m"})
     wait = flow("Wait", "WAIT", mode="duration", duration="300ms")
     definition = ParseDict(workflow("ticking", [clock, wait], "Clock -> Wait"), workflow_pb2.Workflow())
+    url = processes.database_url
     address = f"127.0.0.1:{processes.grpc_port}"
     async with grpc.aio.insecure_channel(address, interceptors=processes.signing) as channel:
         await asyncio.wait_for(channel.channel_ready(), PATIENCE)
@@ -47,21 +50,21 @@ async def test_kill_9_while_a_schedule_ticks(processes: Processes, postgres_url:
         workflow_id = (await stub.CreateWorkflow(create)).workflow.id
         await stub.ActivateWorkflow(activation_pb2.ActivateWorkflowRequest(workflow_id=workflow_id))
         for victim in victims:
-            await _completed(postgres_url, len(_runs(postgres_url)) + 2)
+            await _completed(url, workflow_id, len(_runs(url, workflow_id)) + 2)
             await processes.kill(victim)
-        runs = await _completed(postgres_url, len(_runs(postgres_url)) + 5)
+        runs = await _completed(url, workflow_id, len(_runs(url, workflow_id)) + 5)
         # What a worker that was killed had in hand comes again only after its time is up: so long the trigger stays on.
-        await _without_gaps(postgres_url, runs[-1][0])
+        await _without_gaps(url, workflow_id, runs[-1][0])
         await asyncio.wait_for(channel.channel_ready(), PATIENCE)
         await stub.DeactivateWorkflow(activation_pb2.DeactivateWorkflowRequest(workflow_id=workflow_id))
-    times = [moment for moment, _ in await asyncio.to_thread(_runs, postgres_url)]
+    times = [moment for moment, _ in await asyncio.to_thread(_runs, url, workflow_id)]
     assert len(times) == len(set(times)) >= len(runs)
 
 
-async def _without_gaps(url: str, last: datetime) -> None:
+async def _without_gaps(url: str, workflow_id: str, last: datetime) -> None:
     """Waits until each second up to the last has a run, and that has completed."""
     for _ in range(int(PATIENCE / 0.5)):
-        runs = [run for run in await asyncio.to_thread(_runs, url) if run[0] <= last]
+        runs = [run for run in await asyncio.to_thread(_runs, url, workflow_id) if run[0] <= last]
         first, seconds = runs[0][0], {moment for moment, _ in runs}
         missing = {first + timedelta(seconds=n) for n in range(int((last - first).total_seconds()) + 1)} - seconds
         if not missing and {status for _, status in runs} == {"COMPLETED"}:
