@@ -20,6 +20,7 @@ from orchestrator.messages import AGENT_TURN, CALL_TOOL, AgentTask, ToolResult, 
 from orchestrator.people import APPROVED, Answer
 from orchestrator.start import RunStart
 from orchestrator.state import Done, Failed, RunState, Waiting
+from temporal.cancellation import heed
 from temporal.children import call_workflow
 from temporal.nodes import run_error
 from temporal.spilling import spilled
@@ -188,6 +189,7 @@ class Agents:
             return result(error=run_error(talk.speaker, error))
         finally:
             self.busy[root] -= 1
+        heed()
         return done
 
     def _task(self, talk: Conversation) -> AgentTask:

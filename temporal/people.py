@@ -32,6 +32,7 @@ from orchestrator.people import Answer, Asking, OpenTask, RefusedAnswerError
 from orchestrator.start import RunStart
 from orchestrator.state import Done, Failed, RunState, Task, Waiting
 from orchestrator.task_form import TIMEOUT, find_option, port_of
+from temporal.cancellation import heed
 from temporal.nodes import run_error
 from temporal.spilling import INLINE_TOTAL, spilled
 
@@ -234,6 +235,7 @@ class People:
             return run_error(summary, error)
         finally:
             self.busy.discard(task.key)
+        heed()
         return done
 
     def _names(self, task: Task) -> tuple[str, int]:
