@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.faults.harness.cluster import Cluster
 from tests.faults.harness.faults import kinds
 from tests.faults.harness.report import show, summary
-from tests.faults.harness.round import Rounds
+from tests.faults.harness.round import Result, Rounds
 
 _A_ROUND = 20
 
@@ -25,19 +25,22 @@ async def _main(seed: str, faults: int, scale: float, path: Path | None, only: l
             await cluster.start()
             print(f"kinds: {', '.join(kinds(cluster))}", flush=True)
             rounds = Rounds(cluster, scale, only=only)
-            await rounds.warm_up()
-            results = []
+            results = [_told(await rounds.undisturbed())]
             for number, begin in enumerate(range(0, faults, _A_ROUND)):
-                result = await rounds.run(f"{seed}.{number}", min(_A_ROUND, faults - begin))
-                results.append(result)
-                print(f"round {result.seed}: {result.runs} runs, {len(result.faults)} faults", flush=True)
-                for wrong in result.wrong:
-                    print(f"  WRONG {wrong}", flush=True)
+                results.append(_told(await rounds.run(f"{seed}.{number}", min(_A_ROUND, faults - begin))))
             found = summary(seed, scale, results, cluster.journal())
         finally:
             await cluster.stop()
     show(found, path)
     return 1 if found["wrong"] else 0
+
+
+def _told(result: Result) -> Result:
+    """Prints how a round went."""
+    print(f"round {result.seed}: {result.runs} runs, {len(result.faults)} faults", flush=True)
+    for wrong in result.wrong:
+        print(f"  WRONG {wrong}", flush=True)
+    return result
 
 
 def main() -> int:

@@ -7,36 +7,29 @@ import secrets
 import signal
 import subprocess
 import sys
-import urllib.request
+import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
-import grpc.aio
+import httpx
 import psutil
-from workflow_engine.v1.human_task_pb2_grpc import HumanTaskServiceStub
-from workflow_engine.v1.integration_pb2_grpc import IntegrationServiceStub
-from workflow_engine.v1.workflow_service_pb2_grpc import WorkflowServiceStub
 
-from services.cli.signing import signing
 from services.embedded import DATABASE, EmbeddedPostgres
 from services.store import migrate
 from services.store.keyring import new_key
-from temporal.dev_server import DevServer, free_port
+from temporal.dev_server import DevServer, free_port, is_free
+from tests.faults.harness.api import Api
 from tests.faults.harness.disk import Disk
 from tests.faults.harness.proxy import Proxy
 from tests.faults.harness.role import ORCHESTRATOR, Role
 
 START = 120.0
+# How many processes each role keeps for expressions, for Python and for JavaScript.
+SANDBOXES = 1
 _PASSWORD = "correct horse battery\n"
 _FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
-_CHANNEL = [
-    ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.max_reconnect_backoff_ms", 500),
-    ("grpc.max_receive_message_length", -1),
-    ("grpc.max_send_message_length", -1),
-]
 
 
 class Cluster:
@@ -50,15 +43,12 @@ class Cluster:
             "environment": f"canary-{secrets.token_hex(12)}",
         }
         self.keys = [new_key()]
-        self.disk = Disk(folder / "disk")
+        self.disks = {server: Disk(folder / f"disk-{server}") for server in ("postgres", "temporal")}
         self.postgres: EmbeddedPostgres
         self.temporal: DevServer
         self.roles: dict[str, Role] = {}
         self.proxies: dict[str, Proxy] = {}
-        self.stubs: list[WorkflowServiceStub] = []
-        self.tasks: list[HumanTaskServiceStub] = []
-        self.integrations: list[IntegrationServiceStub] = []
-        self.webhooks: list[str] = []
+        self.api = Api()
         self.clock = folder / "clock"
         self._temporal_port = free_port("127.0.0.1")
         self._effects_port = free_port("127.0.0.1")
@@ -83,22 +73,27 @@ class Cluster:
     async def start(self) -> None:
         """Starts everything, and waits until it is ready."""
         self.clock.write_text("+0")
-        self.disk.mount()
-        self._stack.callback(self.disk.unmount)
-        self.postgres = EmbeddedPostgres(self.disk.folder)  # a commit that was answered must outlive a kill
+        for disk in self.disks.values():
+            disk.mount()
+            self._stack.callback(disk.unmount)
+        # A commit that was answered must outlive a kill.
+        self.postgres = EmbeddedPostgres(self.disks["postgres"].folder)
         await self.postgres.start()
         self._stack.push_async_callback(self._stop_postgres)
         await asyncio.to_thread(migrate.upgrade, self.database_url)
         self.temporal = self._new_temporal()
         await self.temporal.start()
         self._stack.push_async_callback(self._stop_temporal)
-        self._start_effects()
+        await self._run_effects()
+        self._stack.callback(self._stop_effects)
         await self._start_proxies()
         api_key = await self._owner()
         for name in ("serve-1", "serve-2", "worker-1", "worker-2"):
             await self._start_role(name)
         await asyncio.gather(*(role.ready(START) for role in self.roles.values()))
-        await self._connect(api_key)
+        doors = [(self.proxies[f"client-{name}"], self.proxies[f"web-{name}"]) for name in ("serve-1", "serve-2")]
+        await self.api.connect(doors, api_key)
+        self._stack.push_async_callback(self.api.close)
 
     async def stop(self) -> None:
         """Stops everything."""
@@ -110,9 +105,12 @@ class Cluster:
 
     def journal(self) -> dict[str, Any]:
         """What effects there were."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self._effects_port}/", timeout=30) as answer:
-            found: dict[str, Any] = json.load(answer)
+        found: dict[str, Any] = httpx.get(f"http://127.0.0.1:{self._effects_port}/", timeout=30).json()
         return found
+
+    def written(self) -> list[Path]:
+        """Every log, and Temporal's database."""
+        return [*self.folder.glob("*.log"), *self.disks["temporal"].folder.glob("*")]
 
     def signal(self, server: str, number: signal.Signals) -> None:
         """Sends a signal to all processes of PostgreSQL or Temporal."""
@@ -124,22 +122,29 @@ class Cluster:
                 continue
 
     async def kill_server(self, server: str) -> None:
-        """`kill -9` of PostgreSQL or Temporal."""
-        self.signal(server, signal.SIGKILL)
-        await (self.postgres if server == "postgres" else self.temporal).died()
+        """`kill -9` of PostgreSQL, Temporal or the service with effects."""
+        if server == "effects":
+            self._stop_effects()
+        else:
+            self.signal(server, signal.SIGKILL)
+            await (self.postgres if server == "postgres" else self.temporal).died()
 
-    async def stop_postgres(self) -> None:
-        """An orderly stop, as at an upgrade."""
-        self.signal("postgres", signal.SIGINT)
-        await self.postgres.died()
+    async def stop_server(self, server: str) -> None:
+        """An orderly stop of PostgreSQL or Temporal, as at an upgrade."""
+        if server == "postgres":
+            self.signal(server, signal.SIGINT)
+            await self.postgres.died()
+        else:
+            await self.temporal.stop()
 
     async def revive_server(self, server: str) -> None:
-        """Starts PostgreSQL or Temporal again, if it is down."""
-        if server == "postgres":
-            if not psutil.pid_exists(self.postgres.pid) or self._zombie(self.postgres.pid):
+        """Starts PostgreSQL, Temporal or the service with effects again, if it is down."""
+        if server == "effects":
+            await self._run_effects()
+        elif server == "postgres":
+            if not self._runs(self.postgres):
                 await self.postgres.start()
-            return
-        if not psutil.pid_exists(self.temporal.pid) or self._zombie(self.temporal.pid):
+        elif not self._runs(self.temporal):
             self.temporal = self._new_temporal()
             await self.temporal.start()
 
@@ -164,12 +169,15 @@ class Cluster:
         return out.decode()
 
     @staticmethod
-    def _zombie(pid: int) -> bool:
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    def _runs(server: EmbeddedPostgres | DevServer) -> bool:
+        try:
+            return psutil.Process(server.pid).status() != psutil.STATUS_ZOMBIE
+        except (AssertionError, psutil.NoSuchProcess):
+            return False
 
     def _new_temporal(self) -> DevServer:
-        folder = self.folder
-        return DevServer(database=folder / "temporal.db", log=folder / "temporal.log", port=self._temporal_port)
+        database = self.disks["temporal"].folder / "temporal.db"
+        return DevServer(database=database, log=self.folder / "temporal.log", port=self._temporal_port)
 
     async def _stop_temporal(self) -> None:
         await self.temporal.stop()
@@ -179,10 +187,21 @@ class Cluster:
 
     def _start_effects(self) -> None:
         module = "tests.faults.harness.effects"
-        command = [sys.executable, "-m", module, str(self._effects_port), self.canaries["credential"]]
+        journal = str(self.folder / "journal")
+        command = [sys.executable, "-m", module, str(self._effects_port), self.canaries["credential"], journal]
         self._effects = subprocess.Popen(command, cwd=Path(__file__).parents[3])
-        self._stack.callback(self._effects.wait)
-        self._stack.callback(self._effects.kill)
+
+    async def _run_effects(self) -> None:
+        self._start_effects()
+        deadline = time.monotonic() + START
+        while is_free(self._effects_port):
+            assert time.monotonic() < deadline, "the service with effects doesn't start"
+            await asyncio.sleep(0.05)
+
+    def _stop_effects(self) -> None:
+        assert self._effects
+        self._effects.kill()
+        self._effects.wait()
 
     async def _start_proxies(self) -> None:
         socket = Path(self.postgres.folder / "postgres" / ".s.PGSQL.5432")
@@ -207,8 +226,9 @@ class Cluster:
             "ORCHESTRATOR_FILES_URL": str(self.folder / "files"),
             "ORCHESTRATOR_RATE_LIMIT": "0",
             "ORCHESTRATOR_SHUTDOWN_SECONDS": "5",
-            "ORCHESTRATOR_EXPRESSION_PROCESSES": "1",
-            "ORCHESTRATOR_CODE_PROCESSES": "1",
+            "ORCHESTRATOR_EXPRESSION_PROCESSES": str(SANDBOXES),
+            "ORCHESTRATOR_CODE_PROCESSES": str(SANDBOXES),
+            "ORCHESTRATOR_PUBLIC_URL": "http://127.0.0.1",
             "SECRET_KEY": ",".join(self.keys),
             "CANARY": self.canaries["environment"],
         }
@@ -229,7 +249,6 @@ class Cluster:
             environment |= {"GRPC_PORT": str(grpc_port), "HTTP_PORT": str(http_port)}
             await self._proxy(f"client-{name}", ("127.0.0.1", grpc_port))
             await self._proxy(f"web-{name}", ("127.0.0.1", http_port))
-            self.webhooks.append(f"http://127.0.0.1:{self.proxies[f'web-{name}'].port}/webhook/")
         if name.endswith("2") and _FAKETIME:
             environment |= {
                 "LD_PRELOAD": str(_FAKETIME),
@@ -239,13 +258,3 @@ class Cluster:
             }
         self.roles[name] = Role(name, name[:-2], self.folder / f"{name}.log", environment)
         self.roles[name].start()
-
-    async def _connect(self, api_key: str) -> None:
-        signed = signing([("authorization", f"Bearer {api_key}")])
-        for name in ("serve-1", "serve-2"):
-            address = f"127.0.0.1:{self.proxies[f'client-{name}'].port}"
-            channel = grpc.aio.insecure_channel(address, options=_CHANNEL, interceptors=signed)
-            self._stack.push_async_callback(channel.close)
-            self.stubs.append(WorkflowServiceStub(channel))
-            self.tasks.append(HumanTaskServiceStub(channel))
-            self.integrations.append(IntegrationServiceStub(channel))

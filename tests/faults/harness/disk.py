@@ -1,10 +1,11 @@
-"""A small disk of PostgreSQL's own that can be filled up: a tmpfs, where we may mount one."""
+"""A disk of a server's own that can be full: a tmpfs, where we may mount one."""
 
 import os
 import subprocess
+import time
 from pathlib import Path
 
-_SIZE = "700m"
+_ROOM = "4g"  # a tmpfs takes what is in it, not its size
 
 
 class Disk:
@@ -13,31 +14,33 @@ class Disk:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.own = False
-        self._ballast = folder / "ballast"
 
     def mount(self) -> None:
-        """Mounts it; where that isn't allowed it is a plain folder, which can't be filled."""
+        """Mounts it; where that isn't allowed it is a plain folder, which can't be full."""
         self.folder.mkdir()
         if os.geteuid() == 0:
-            command = ["mount", "-t", "tmpfs", "-o", f"size={_SIZE},mode=755", "none", str(self.folder)]
-            self.own = subprocess.run(command, capture_output=True, check=False).returncode == 0
+            self.own = self._mount("-t", "tmpfs", "-o", f"size={_ROOM},mode=755", "none")
 
-    def fill(self) -> None:
-        """Takes all the room that there is."""
+    def fill(self, within: float = 10) -> None:
+        """Leaves it as large as what is on it."""
         assert self.own, "a folder that others use isn't filled"
-        block = b"\0" * 2**20
-        with self._ballast.open("wb", buffering=0) as ballast:
-            while True:
-                try:
-                    ballast.write(block)
-                except OSError:
-                    return
+        deadline = time.monotonic() + within
+        while True:
+            now = os.statvfs(self.folder)
+            # It is refused if something was written meanwhile.
+            if self._mount("-o", f"remount,size={(now.f_blocks - now.f_bfree) * now.f_frsize}"):
+                return
+            assert time.monotonic() < deadline, "the disk can't be made smaller"
 
     def free(self) -> None:
-        """Gives it back."""
-        self._ballast.unlink(missing_ok=True)
+        """Gives back its room."""
+        assert self._mount("-o", f"remount,size={_ROOM}")
 
     def unmount(self) -> None:
         """Forgets everything on it."""
         if self.own:
             subprocess.run(["umount", "--lazy", str(self.folder)], check=True)
+
+    def _mount(self, *arguments: str) -> bool:
+        command = ["mount", *arguments, str(self.folder)]
+        return subprocess.run(command, capture_output=True, check=False).returncode == 0

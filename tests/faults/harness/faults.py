@@ -37,31 +37,33 @@ _KINDS: dict[str, tuple[int, tuple[float, float]]] = {
     "dead": (8, (2, 15)),
     "postgres_halted": (5, (20, 20)),
     "postgres_stopped": (4, (20, 20)),
-    "temporal_halted": (4, (60, 60)),
-    "disk_full": (4, (5, 20)),
+    "temporal_halted": (3, (60, 60)),
+    "temporal_stopped": (2, (60, 60)),
+    "disk_full": (5, (5, 20)),
     "clock": (4, (5, 20)),
-    "rotate_keys": (1, (0, 0)),
+    "rotate_keys": (2, (0, 0)),
 }
 
 
 def kinds(cluster: Cluster) -> list[str]:
     """Those that can be done on this machine."""
-    possible = {"disk_full": cluster.disk.own, "clock": cluster.has_clock}
+    possible = {"disk_full": all(disk.own for disk in cluster.disks.values()), "clock": cluster.has_clock}
     return [kind for kind in _KINDS if possible.get(kind, True)]
 
 
 def schedule(seed: str, count: int, scale: float, cluster: Cluster, only: Collection[str] = ()) -> list[Fault]:
-    """The faults of a seed, or of some kinds alone."""
+    """The faults of a seed, or of some kinds alone; fewer of them are the first of more."""
     chance = random.Random(seed)
     usable = [kind for kind in kinds(cluster) if not only or kind in only]
-    chosen = chance.choices(usable, [_KINDS[kind][0] for kind in usable], k=count)
-    return [_fault(kind, chance, scale, cluster) for kind in chosen]
+    weights = [_KINDS[kind][0] for kind in usable]
+    return [_fault(chance.choices(usable, weights)[0], chance, scale, cluster) for _ in range(count)]
 
 
 def _fault(kind: str, chance: random.Random, scale: float, cluster: Cluster) -> Fault:
     targets = {
         "kill": sorted(cluster.roles),
-        "kill_server": ["postgres", "temporal"],
+        "kill_server": ["postgres", "temporal", "effects"],
+        "disk_full": sorted(cluster.disks),
         **dict.fromkeys(("cut", "slow", "dead"), sorted(cluster.proxies)),
         "clock": list(_CLOCK_STEPS),
     }
@@ -105,17 +107,19 @@ async def _halted(fault: Fault, cluster: Cluster) -> None:
 
 
 async def _stopped(fault: Fault, cluster: Cluster) -> None:
-    await cluster.stop_postgres()
+    server = fault.kind.removesuffix("_stopped")
+    await cluster.stop_server(server)
     await asyncio.sleep(fault.seconds)
-    await cluster.revive_server("postgres")
+    await cluster.revive_server(server)
 
 
 async def _disk_full(fault: Fault, cluster: Cluster) -> None:
-    await asyncio.to_thread(cluster.disk.fill)
+    disk = cluster.disks[fault.target]
+    await asyncio.to_thread(disk.fill)
     await asyncio.sleep(fault.seconds)
-    cluster.disk.free()
+    await asyncio.to_thread(disk.free)
     # A PostgreSQL that couldn't write its log ends; what watches over it starts it again.
-    await cluster.revive_server("postgres")
+    await cluster.revive_server(fault.target)
 
 
 async def _clock(fault: Fault, cluster: Cluster) -> None:
@@ -153,6 +157,7 @@ _ACTS: dict[str, Callable[[Fault, Cluster], Awaitable[None]]] = {
     "postgres_halted": _halted,
     "postgres_stopped": _stopped,
     "temporal_halted": _halted,
+    "temporal_stopped": _stopped,
     "disk_full": _disk_full,
     "clock": _clock,
     "rotate_keys": _rotate_keys,

@@ -53,6 +53,9 @@ class Role:
         assert self._process
         self._process.kill()
         self._process.wait()
+        # What libfaketime shares between processes, and removes at an orderly end.
+        for shared in Path("/dev/shm").glob(f"*faketime_*_{self._process.pid}"):
+            shared.unlink()
 
     def terminate(self) -> None:
         """SIGTERM: it drains."""
@@ -68,15 +71,15 @@ class Role:
         except subprocess.TimeoutExpired:
             self.kill()
 
-    def population(self) -> tuple[int, int]:
-        """How many processes it is, with those that it started, and how many threads it has itself."""
+    @property
+    def root(self) -> psutil.Process:
+        """The process itself."""
         assert self._process
-        process = psutil.Process(self._process.pid)
-        return 1 + len(process.children(recursive=True)), process.num_threads()
+        return psutil.Process(self._process.pid)
 
     def _note_children(self) -> None:
         if self._process is not None and self._process.poll() is None:
-            self.left += psutil.Process(self._process.pid).children(recursive=True)
+            self.left += self.root.children(recursive=True)
 
     def _said_ready(self) -> bool:
         with self.log.open("rb") as log:

@@ -9,6 +9,7 @@ from tests.faults.harness.checks import Checks
 from tests.faults.harness.cluster import START, Cluster
 from tests.faults.harness.faults import inflict, schedule
 from tests.faults.harness.load import Load
+from tests.faults.harness.ticket import Ticket
 
 _DRAINED = 120.0
 
@@ -21,9 +22,16 @@ class Result:
     faults: list[str] = field(default_factory=list)
     kinds: list[str] = field(default_factory=list)
     recovered: list[float] = field(default_factory=list)
-    runs: int = 0
-    unacknowledged: int = 0
+    tickets: list[Ticket] = field(default_factory=list)
+    # In the life of a run, those at which one was cancelled.
+    moments: list[str] = field(default_factory=list)
+    histories: int = 0
     wrong: list[str] = field(default_factory=list)
+
+    @property
+    def runs(self) -> int:
+        """How many starts were acknowledged."""
+        return sum(ticket.acknowledged for ticket in self.tickets)
 
 
 class Rounds:
@@ -37,18 +45,23 @@ class Rounds:
         self._checks = Checks(cluster)
         self._shared: dict[str, str] = {}
 
-    async def warm_up(self) -> None:
-        """Has everything started that is started when it is first needed."""
-        load = Load(self._cluster, "warm-up")
-        await load.prepare(self._shared)
-        await load.every()
-        await self._checks.baseline()
+    async def undisturbed(self) -> Result:
+        """A round without faults: each scenario once, and cancelling at every step."""
+        result = Result("undisturbed")
+        load = await self._load(result.seed)
+        try:
+            async with asyncio.timeout(_DRAINED):
+                await asyncio.gather(load.every(), load.cancel_at_every_step())
+        except TimeoutError:
+            result.wrong.append(f"{result.seed}: runs don't end within {_DRAINED:.0f} s")
+        result.moments = load.moments
+        await self._check(load, result)
+        return result
 
     async def run(self, seed: str, count: int) -> Result:
         """A round of so many faults."""
         result = Result(seed)
-        load = Load(self._cluster, seed)
-        await load.prepare(self._shared)
+        load = await self._load(seed)
         load.start(self._clients)
         for fault in schedule(seed, count, self._scale, self._cluster, self._only):
             result.faults.append(str(fault))
@@ -66,9 +79,18 @@ class Rounds:
                 await asyncio.gather(*(role.ready(START) for role in self._cluster.roles.values()))
         except TimeoutError:
             result.wrong.append(f"{seed}: runs don't end within {_DRAINED:.0f} s")
+        await self._check(load, result)
+        await load.probe(within=START)
+        return result
+
+    async def _load(self, seed: str) -> Load:
+        load = Load(self._cluster, seed)
+        await load.prepare(self._shared)
+        return load
+
+    async def _check(self, load: Load, result: Result) -> None:
+        before = len(self._checks.histories.replayed)
         result.wrong += load.wrong
         result.wrong += await self._checks.all(load.tickets)
-        await load.probe(within=START)
-        result.runs = sum(ticket.acknowledged for ticket in load.tickets)
-        result.unacknowledged = len(load.tickets) - result.runs
-        return result
+        result.histories = len(self._checks.histories.replayed) - before
+        result.tickets = load.tickets

@@ -13,11 +13,12 @@ class Ticket:
     effects: list[str] = field(default_factory=list)
     # Every execution id that an answer to this request named: there must be one.
     execution_ids: set[str] = field(default_factory=set)
+    # The version that it must run, where that may change under it.
     marks: int | None = None
+    # What was asked of the run and acknowledged: how it was cancelled, paused, resumed.
     steps: list[str] = field(default_factory=list)
-    unkeyed: bool = False
-    # The decisions that answers were acknowledged for: there must be one.
-    decisions: set[str] = field(default_factory=set)
+    # Of several answers or calls, those that were acknowledged: there must be at most one.
+    accepted: set[str] = field(default_factory=set)
 
     @property
     def acknowledged(self) -> bool:

@@ -8,6 +8,30 @@ from tests.graphs import Json, flow, javascript, node, sets, transforms, trigger
 _PATIENT = {"max_attempts": 60, "initial_interval": "0.2s", "backoff": 1.5, "max_interval": "2s"}
 _DEEP = 60
 _WIDE = 24
+# The moments in the life of `cancel`: at once, and its events; `Charge.1` is that node's second run.
+MOMENTS = (
+    "",
+    "EXECUTION_STARTED",
+    "Start NODE_FINISHED",
+    "Ask NODE_STARTED",
+    "Ask NODE_WAITS",
+    "Same NODE_STARTED",
+    "Same NODE_FINISHED",
+    "Loop NODE_STARTED",
+    "Charge NODE_STARTED",
+    "Charge NODE_FINISHED",
+    "Charge.1 NODE_STARTED",
+    "Charge.1 NODE_FINISHED",
+    "Loop NODE_FINISHED",
+    "Total NODE_FINISHED",
+    "Wait NODE_STARTED",
+    "Wait NODE_WAITS",
+    "Wait NODE_FINISHED",
+    "Call NODE_STARTED",
+    "Call NODE_WAITS",
+    "Call NODE_FINISHED",
+    "After NODE_FINISHED",
+)
 
 
 @dataclass(frozen=True)
@@ -20,7 +44,6 @@ class Scenario:
     ends: tuple[str, ...] = ("COMPLETED",)
     effects: tuple[str, ...] = ()
     steered: str = ""
-    unkeyed: bool = False
     padding: int = 0
 
     def input(self, tag: str) -> list[Json]:
@@ -44,12 +67,13 @@ def post(name: str, url: str, path: str = "do", step: str = "", **fields: Any) -
 
 def scenarios(url: str, child_id: str, credential_id: str) -> list[Scenario]:
     """All of them; `child` is stored before its caller."""
-    return [*_plain(url, child_id), *_steered(url), *_poison(), _credential(url, credential_id)]
+    return [*_plain(url, child_id), *_steered(url, child_id), *_poison(), _credential(url, credential_id)]
 
 
 def child(url: str) -> Json:
-    """What `parent` calls."""
-    return workflow("child", [trigger("Called", "SUBWORKFLOW"), post("Ship", url)], "Called -> Ship")
+    """What `parent` and `cancel` call."""
+    nodes = [trigger("Called", "SUBWORKFLOW"), _wait("Rest", "1s"), post("Ship", url)]
+    return workflow("child", nodes, "Called -> Rest", "Rest -> Ship")
 
 
 def probe() -> Json:
@@ -59,7 +83,7 @@ def probe() -> Json:
 
 def redefined(url: str, mark: int) -> Json:
     """A workflow that is changed while it runs: what it emits says of which version it is."""
-    nodes = [trigger(), flow("Wait", "WAIT", mode="duration", duration="1s"), post("Do", url), sets("Mark", mark=mark)]
+    nodes = [trigger(), _wait("Wait", "1s"), post("Do", url), sets("Mark", mark=mark)]
     return workflow("redefined", nodes, "Start -> Wait", "Wait -> Do", "Do -> Mark")
 
 
@@ -79,7 +103,7 @@ def _around(name: str, loop: Json, url: str, orders: int, **scenario: Any) -> Sc
 
 def _plain(url: str, child_id: str) -> list[Scenario]:
     call = flow("Call", "SUBWORKFLOW", workflow_id=child_id)
-    waits = [trigger(), flow("Wait", "WAIT", mode="duration", duration="2s"), post("Do", url)]
+    waits = [trigger(), _wait("Wait", "2s"), post("Do", url)]
     chain = [f"N{n}" for n in range(_DEEP)]
     fan = [f"W{n}" for n in range(_WIDE)]
     return [
@@ -117,29 +141,69 @@ def _plain(url: str, child_id: str) -> list[Scenario]:
             ends=("COMPLETED", "FAILED"),
             padding=1_500_000,
         ),
-        Scenario(
-            "unkeyed", workflow("unkeyed", [trigger(), post("Do", url, "unkeyed")], "Start -> Do"), 2, unkeyed=True
-        ),
+        Scenario("unkeyed", workflow("unkeyed", [trigger(), post("Do", url, "unkeyed")], "Start -> Do"), 2),
     ]
 
 
-def _steered(url: str) -> list[Scenario]:
+def _steered(url: str, child_id: str) -> list[Scenario]:
     loop = flow("Loop", "LOOP", mode="items")
-    ask = node("Ask", "HUMAN_IN_THE_LOOP_NODE", "APP", {"message": "Ship?"})
-    asks = workflow("asks", [trigger(), ask, post("Do", url)], "Start -> Ask", "Ask.approved -> Do")
+    asks = workflow("asks", [trigger(), _ask(), post("Do", url)], "Start -> Ask", "Ask.approved -> Do")
     return [
         Scenario("asks", asks, steered="answer"),
-        _around("cancel", loop, url, 8, ends=("CANCELED", "COMPLETED"), steered="cancel"),
+        Scenario("called", _called(url), steered="call"),
+        Scenario("cancel", _every_kind(url, child_id), 2, ends=("CANCELED",), steered="cancel"),
         _around("pause", loop, url, 5, steered="pause"),
     ]
 
 
+def _called(url: str) -> Json:
+    """Waits for a call; what it does then says which."""
+    nodes = [
+        trigger(),
+        sets("Tell", address="{{ $execution.resumeUrl }}"),
+        flow("Wait", "WAIT", mode="webhook", timeout="30s"),
+        transforms(
+            "Take", "set", fields={"tag": "{{ ($json.body ?? $json).tag }}", "order": "{{ $json.body?.call ?? 0 }}"}
+        ),
+        post("Do", url),
+    ]
+    return workflow("called", nodes, "Start -> Tell", "Tell -> Wait", "Wait -> Take", "Take -> Do")
+
+
+def _every_kind(url: str, child_id: str) -> Json:
+    """Something of each kind, and a question that nobody answers: it can't complete."""
+    nodes = [
+        trigger(),
+        _ask(),
+        post("Late", url),
+        javascript("Same", "return items"),
+        flow("Loop", "LOOP", mode="items"),
+        post("Charge", url),
+        transforms("Total", "aggregate", field="did", into="charged"),
+        _wait("Wait", "1s"),
+        flow("Call", "SUBWORKFLOW", workflow_id=child_id),
+        sets("After", called=True),
+    ]
+    asked = ("Start -> Ask", "Ask.approved -> Late")
+    looped = ("Start -> Same", "Same -> Loop", "Loop.body -> Charge", "Charge -> Loop", "Loop.done -> Total")
+    called = ("Start -> Wait", "Wait -> Call", "Call -> After")
+    return workflow("cancel", nodes, *asked, *looped, *called)
+
+
+def _ask() -> Json:
+    return node("Ask", "HUMAN_IN_THE_LOOP_NODE", "APP", {"message": "Ship?"})
+
+
+def _wait(name: str, duration: str) -> Json:
+    return flow(name, "WAIT", mode="duration", duration=duration)
+
+
 def _poison() -> list[Scenario]:
-    kills = node(
-        "Kill",
+    hoards = node(
+        "Hoard",
         "ACTION_NODE",
         "RUN_CODE",
-        {"language": "python", "code": "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\nreturn items"},
+        {"language": "python", "code": "hoard = []\nwhile True:\n    hoard.append('x' * 1000000)"},
     )
     looks = node(
         "Look",
@@ -152,7 +216,7 @@ def _poison() -> list[Scenario]:
     huge = javascript("Huge", "return [{a: 'x'.repeat(70 * 1024 * 1024)}]")
     ends = ("FAILED",)
     return [
-        Scenario("kills_sandbox", workflow("kills_sandbox", [trigger(), kills], "Start -> Kill"), ends=ends),
+        Scenario("hoards", workflow("hoards", [trigger(), hoards], "Start -> Hoard"), ends=ends),
         Scenario("spins", workflow("spins", [trigger(), spins], "Start -> Spin"), ends=ends),
         Scenario("oversized", workflow("oversized", [trigger(), huge], "Start -> Huge"), ends=ends),
         Scenario(
