@@ -1,11 +1,16 @@
-"""Cancellation that an activity outlived."""
+"""Cancellation that comes when it can't be heeded at once."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from temporalio import workflow
+from temporalio.exceptions import FailureError, is_cancelled_exception
 
-# Histories from before it was heeded replay as they were.
+T = TypeVar("T")
+# Histories from before replay as they were.
 _HEEDED = "cancellation outlived by an activity is heeded"
+_LOADED = "the plan of a canceled run is loaded"
 
 
 def heed() -> None:
@@ -16,3 +21,13 @@ def heed() -> None:
     task = asyncio.current_task()
     if task is not None and task.cancelling() and workflow.patched(_HEEDED):
         raise asyncio.CancelledError
+
+
+async def loaded(load: Callable[[], Awaitable[T]]) -> T:
+    """What the end of a run can't be written down without: loaded again if the run is canceled meanwhile."""
+    try:
+        return await load()
+    except (asyncio.CancelledError, FailureError) as error:
+        if not is_cancelled_exception(error) or not workflow.patched(_LOADED):
+            raise
+    return await load()

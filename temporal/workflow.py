@@ -32,6 +32,7 @@ from orchestrator.record import ExecutionRecord, NodeRecord, Status
 from orchestrator.state import Done, Failed, RunState, Task, Waiting
 from temporal import search_attributes
 from temporal.agents import Agents
+from temporal.cancellation import heed, loaded
 from temporal.children import call_workflow, start_error_workflow
 from temporal.nodes import run_node
 from temporal.people import People, answer_refusals
@@ -97,6 +98,7 @@ class OrchestratorWorkflow:
         if self._deadline:
             self._spawn("deadline", self._watch(self._deadline))
         try:
+            heed()
             await self._drive(self._interpreter)
         except asyncio.CancelledError:
             reason = workflow.cancellation_reason()
@@ -387,14 +389,15 @@ class OrchestratorWorkflow:
         workflow.continue_as_new(RunRequest(start, state, self._deadline, self._revision))
 
     async def _load_plan(self) -> Plan:
-        plan: Plan = await workflow.execute_local_activity(
-            LOAD_PLAN,
-            self._start.version_id,
-            result_type=Plan,
-            start_to_close_timeout=timedelta(seconds=30),
-            retry_policy=STORE_RETRY,
+        return await loaded(
+            lambda: workflow.execute_local_activity(
+                LOAD_PLAN,
+                self._start.version_id,
+                result_type=Plan,
+                start_to_close_timeout=timedelta(seconds=30),
+                retry_policy=STORE_RETRY,
+            )
         )
-        return plan
 
     async def _watch(self, deadline: datetime) -> None:
         await workflow.sleep(max((deadline - workflow.now()).total_seconds(), 0), summary="timeout of the run")

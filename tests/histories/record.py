@@ -105,13 +105,18 @@ async def _agent(engine: Engine) -> WorkflowHandle:
 
 
 async def _asked(engine: Engine) -> dict[str, WorkflowHandle]:
-    """Runs that ask people: answered, late, reminded and passed on, canceled, and going on in a new run."""
+    """Runs that ask people: answered, late, reminded and passed on, canceled (one at once), going on in a new run."""
 
     def asking(name: str, **parameters: Any) -> dict[str, Any]:
         ask = node("Ask", "HUMAN_IN_THE_LOOP_NODE", "APP", {"message": "{{ $json.n }}?", **parameters})
         return workflow(name, [trigger(), ask, sets("After", done=True)], "Start -> Ask", "Ask.approved -> After")
 
     items = [{"n": i} for i in range(12)]
+    engine.people.pause = 0.5
+    canceled_early = await engine.start(asking("ask_canceled_early"), items[:1])
+    await engine.people.question_of(canceled_early.id)
+    await engine.client.get_workflow_handle(canceled_early.id).cancel()
+    engine.people.pause = 0
     answered = await engine.start(asking("ask_answered", approvals_required=2), items[:2])
     late = await engine.start(asking("ask_late", timeout="1s", on_timeout="timeout_output"), items[:1])
     passed_on = await engine.start(
@@ -132,6 +137,7 @@ async def _asked(engine: Engine) -> dict[str, WorkflowHandle]:
         "ask_late": late,
         "ask_passed_on": passed_on,
         "ask_canceled": canceled,
+        "ask_canceled_early": canceled_early,
         "ask_continued": engine.client.get_workflow_handle(continued.id, run_id=first_run),
     }
 

@@ -1,5 +1,6 @@
 """The activities' ports kept in memory: what the workflow is tested against where PostgreSQL isn't the subject."""
 
+import asyncio
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -157,9 +158,20 @@ class MemoryPeople(People):
         self.deliveries: dict[str, str] = {}
         self.happenings: dict[tuple[str, str], Happening] = {}
         self.ended: dict[str, tuple[str, Answer | None]] = {}
+        # How many seconds it takes to go on after a question is kept.
+        self.pause = 0.0
 
     async def ask(self, question: Question) -> None:
         self.questions.setdefault(question.id, question)
+        await asyncio.sleep(self.pause)
+
+    async def question_of(self, execution_id: str) -> Question:
+        """The first question of a run, as soon as there is one."""
+        while True:
+            for question in self.questions.values():
+                if question.execution_id == execution_id:
+                    return question
+            await asyncio.sleep(0.02)
 
     async def asked(self, task_ids: Sequence[str]) -> list[Asked]:
         known = [self.questions[task_id] for task_id in task_ids if task_id in self.questions]
