@@ -77,7 +77,9 @@ class Watcher:
     async def wait(self, seconds: float) -> bool:
         """Whether there was news since the last call that said so, waiting for some if need be."""
         try:
-            await asyncio.wait_for(self._news.wait(), seconds)
+            # Not wait_for, which would have the news come to a task of its own first.
+            async with asyncio.timeout(seconds):
+                await self._news.wait()
         except TimeoutError:
             return False
         self._news.clear()
