@@ -20,6 +20,7 @@ from services.embedded import DATABASE, EmbeddedPostgres
 from services.store import migrate
 from services.store.keyring import new_key
 from temporal.dev_server import DevServer, free_port, is_free
+from temporal.server_process import ServerError
 from tests.faults.harness.api import Api
 from tests.faults.harness.disk import Disk
 from tests.faults.harness.proxy import Proxy
@@ -143,10 +144,17 @@ class Cluster:
             await self._run_effects()
         elif server == "postgres":
             if not self._runs(self.postgres):
-                await self.postgres.start()
+                await self._start_postgres()
         elif not self._runs(self.temporal):
             self.temporal = self._new_temporal()
             await self.temporal.start()
+
+    async def _start_postgres(self) -> None:
+        """Once more if it ends while starting, as what watches over it would."""
+        try:
+            await self.postgres.start()
+        except ServerError:
+            await self.postgres.start()
 
     def set_keys(self, keys: Sequence[str]) -> None:
         """What the roles are started with from now on."""
