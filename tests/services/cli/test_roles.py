@@ -170,6 +170,18 @@ def test_migrate_makes_the_tables(
         assert done.returncode == 0, done.stderr
 
 
+def test_only_a_build_whose_workers_are_there_is_promoted(
+    cli_at: Any, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = cli_at(None).process("promote")
+    assert (done.returncode, "workers of all releases share their tasks" in done.stdout) == (0, True)
+    monkeypatch.setenv("ORCHESTRATOR_BUILD_ID", "1.4.0")
+    done = cli_at(None).process("promote", "--seconds", "1")
+    queue = environment["ORCHESTRATOR_TASK_QUEUE"]
+    assert done.returncode == 1
+    assert f"no worker of the build 1.4.0 has asked for work on: {queue}, {queue}-code" in done.stderr
+
+
 @pytest.mark.parametrize("command", ["serve", "worker", "migrate"])
 def test_a_database_that_is_not_there(
     command: str, cli_at: Any, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
