@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from temporalio.api.deployment.v1 import WorkerDeploymentVersion
 from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.workflowservice.v1 import (
+    DescribeWorkerDeploymentRequest,
     DescribeWorkerDeploymentVersionRequest,
     SetWorkerDeploymentCurrentVersionRequest,
 )
@@ -16,6 +17,18 @@ from temporal.queues import DEFAULT, task_queue
 from temporal.worker import deployment_name
 
 _PAUSE = 1.0
+
+
+async def current_build(client: Client, runs: str) -> str:
+    """The build whose workers get the tasks of `runs`, the task queue of the runs; empty: those without a build id."""
+    request = DescribeWorkerDeploymentRequest(namespace=client.namespace, deployment_name=deployment_name(runs))
+    try:
+        answer = await client.workflow_service.describe_worker_deployment(request)
+    except RPCError as error:
+        if error.status is not RPCStatusCode.NOT_FOUND:
+            raise
+        return ""
+    return answer.worker_deployment_info.routing_config.current_deployment_version.build_id
 
 
 async def unserved(client: Client, runs: str, build_id: str, queues: Sequence[str]) -> list[str]:

@@ -28,6 +28,7 @@ from temporal import search_attributes
 from temporal.client import connect
 from temporal.codec import ENCODING, key_of
 from temporal.queues import DEFAULT, task_queue
+from temporal.releases import current_build
 
 _SHORT = timedelta(days=1)
 # Open runs, and schedules, whose keys are looked at.
@@ -64,6 +65,7 @@ class Temporal:
         yield await _attributes(client)
         async for finding in self._workers(client):
             yield finding
+        yield await self._release(client)
         yield await self._keys(client)
 
     async def _workers(self, client: Client) -> AsyncIterator[Finding]:
@@ -90,6 +92,18 @@ class Temporal:
         if latest and latest - datetime.now(UTC) > timedelta(0):
             # Temporal tells no time; but nobody can have polled in the future.
             yield skew("Temporal's clock", "Temporal's", latest - datetime.now(UTC))
+
+    async def _release(self, client: Client) -> Finding:
+        ours = self._settings.orchestrator_build_id
+        current = await current_build(client, self._settings.orchestrator_task_queue)
+        named = f"the build {current!r} is current" if current else "workers without a build id get all work"
+        if current == ours:
+            return ok("release", named)
+        if ours:
+            advice = "until `orchestrator promote` is run, workers of this build get no work"
+        else:
+            advice = "set ORCHESTRATOR_BUILD_ID: workers without it get no work"
+        return warning("release", f"{named}, and ORCHESTRATOR_BUILD_ID is {ours!r}", advice)
 
     async def _keys(self, client: Client) -> Finding:
         subject = "ORCHESTRATOR_TEMPORAL_KEYS"

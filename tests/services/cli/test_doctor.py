@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 import socket
+import time
 import uuid
 from collections.abc import Callable
 from datetime import timedelta
@@ -21,12 +22,13 @@ from services.doctor.postgresql import skew
 from services.doctor.temporal import Temporal
 from services.settings import Settings, load_settings
 from services.store.keyring import Place, new_key, read_keys
-from services.wiring import temporal_keys
+from services.wiring import queues_of, temporal_keys
 from temporal.client import Runs, connect
 from temporal.dev_server import DevServer, free_port
+from temporal.releases import make_current
 from tests.certificates import Authority
 from tests.graphs import flow, trigger, workflow
-from tests.temporal.harness import engine
+from tests.temporal.harness import CATALOGUE, engine
 
 Report = dict[str, dict[str, str]]
 Doctor = Callable[..., Report]
@@ -213,6 +215,24 @@ async def test_a_namespace_that_is_not_prepared(
     assert found["namespace"].level == found["retention"].level == "OK"
     assert found["search attributes"].level == "FAILED"
     assert "search-attribute create --name OrchestratorWorkflow --type Keyword" in found["search attributes"].advice
+
+
+@pytest.mark.parametrize(
+    ("promoted", "build_id", "level"),
+    [("", "", "OK"), ("", "1.4.0", "WARNING"), ("1.4.0", "1.4.0", "OK"), ("1.4.0", "", "WARNING")],
+)
+async def test_a_release_that_gets_no_work_is_named(
+    temporal_server: DevServer, set_to: dict[str, str], promoted: str, build_id: str, level: str
+) -> None:
+    queue = f"release-{time.monotonic_ns()}"
+    settings = load_settings(orchestrator_task_queue=queue, orchestrator_build_id=build_id)
+    client = await connect(target_host=temporal_server.address)
+    async with engine(client, queue, build_id=promoted or build_id) as running:
+        if promoted:
+            await make_current(client, queue, promoted, queues_of(CATALOGUE))
+            assert await running.run(workflow("works", [trigger()])) == {"Start": [{}]}
+        found = {one.subject: one async for one in Temporal(settings).check()}
+    assert found["release"].level == level, found["release"]
 
 
 async def test_keys_of_open_runs_and_schedules(
