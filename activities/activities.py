@@ -129,8 +129,8 @@ class Activities:
         await self._early.drain()
 
     def nodes(self) -> Sequence[Callable[..., Any]]:
-        """What to register with a worker that runs nodes and no workflows."""
-        return [self.node]
+        """What to register with a worker that runs nodes and agents, and no workflows."""
+        return [self.node, self.agent_turn, self.call_tool]
 
     @activity.defn(name=ADVANCE)
     async def advance(self, request: AdvanceRequest) -> AdvanceResult:

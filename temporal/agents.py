@@ -23,6 +23,7 @@ from orchestrator.state import Done, Failed, RunState, Waiting
 from temporal.cancellation import heed
 from temporal.children import call_workflow
 from temporal.nodes import run_error
+from temporal.queues import task_queue
 from temporal.spilling import spilled
 
 T = TypeVar("T", TurnResult, ToolResult)
@@ -172,10 +173,13 @@ class Agents:
 
     async def _step(self, root: str, talk: Conversation, name: str, task: Any, result: type[T]) -> T:
         self.busy[root] += 1
+        plan = self.interpreter.plan
+        queue = plan.nodes[plan.positions[talk.agent]].queue
         try:
             done: T = await workflow.execute_activity(
                 name,
                 task,
+                task_queue=task_queue(queue, workflow.info().task_queue) if queue else None,
                 result_type=result,
                 start_to_close_timeout=_LONGEST_ATTEMPT,
                 heartbeat_timeout=_HEARTBEAT_TIMEOUT,

@@ -1,7 +1,7 @@
 """Which of Temporal's task queues a queue of the plan is: each deployment has its own, named after the runs' one."""
 
 DEFAULT = "default"
-# Users' code has a queue of its own, so that its workers can be kept apart; so have the agents' calls.
+# Users' code has a queue of its own, so that its workers can be kept apart; so have agents, who wait for their models.
 CODE, AI = "code", "ai"
 KNOWN = (DEFAULT, CODE, AI)
 

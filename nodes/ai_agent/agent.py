@@ -57,6 +57,7 @@ class Agent(NodeExecutor[P], ABC, Generic[P]):
 
     type = NodeType.AI_AGENT_NODE
     effect = Effect.CONTROL
+    queue = "ai"
     per_item = False
     raw = frozenset({"require_approval"})
     credentials: ClassVar = {"auth": CredentialSlot((OPENAI_API_KEY, ANTHROPIC_API_KEY), required=False)}
@@ -65,7 +66,7 @@ class Agent(NodeExecutor[P], ABC, Generic[P]):
 
     def ports(self, parameters: Mapping[str, Any]) -> Ports:
         """One input, one output; with `on_limit: output` also `limit`."""
-        return Ports(self.effect, outputs=("main", *limit_port(parameters)))
+        return Ports(self.effect, queue=self.queue, outputs=("main", *limit_port(parameters)))
 
     def execute(self, context: NodeExecutionContext[P]) -> Converse:
         """Has the workflow converse, for each item or once."""

@@ -56,7 +56,7 @@ class DataIntegrator(Agent[DataIntegratorParameters]):
         given = parameters.get("inputs", 1)
         fits = isinstance(given, int | float) and not isinstance(given, bool) and 1 <= given <= MOST_INPUTS
         whole = int(given) if fits and given == int(given) else 1
-        return Ports(self.effect, inputs=whole, outputs=("main", *limit_port(parameters)))
+        return Ports(self.effect, queue=self.queue, inputs=whole, outputs=("main", *limit_port(parameters)))
 
     def instructions(self, context: NodeExecutionContext[DataIntegratorParameters]) -> str:
         """How to map."""

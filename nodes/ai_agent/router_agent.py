@@ -52,7 +52,7 @@ class RouterAgent(Agent[RouterAgentParameters]):
     def ports(self, parameters: Mapping[str, Any]) -> Ports:
         """One input; an output for each route, or `main` if there is none; with `on_limit: output` also `limit`."""
         names = tuple(_names(parameters)) or ("main",)
-        return Ports(self.effect, outputs=(*names, *limit_port(parameters)))
+        return Ports(self.effect, queue=self.queue, outputs=(*names, *limit_port(parameters)))
 
     def instructions(self, context: NodeExecutionContext[RouterAgentParameters]) -> str:
         """The routes."""

@@ -11,11 +11,15 @@ from workflow_engine.v1.workflow_service_pb2_grpc import WorkflowServiceStub
 
 from nodes.errors import PermanentError
 from nodes.factory import get_node_executor_factory
+from orchestrator.messages import AGENT_TURN, CALL_TOOL
 from services import wiring
 from services.cli.failure import Failure
 from services.cli.roles import _queues
 from services.settings import Settings
 from services.store.ids import new_id
+from tests import graphs
+from tests.agents.scripted import ScriptedModel
+from tests.graphs import node, sets
 from tests.services.conftest import Api, arrows
 from tests.services.rpc.test_executions_rpc import execute, get, history, setter, trigger, watch
 
@@ -24,7 +28,7 @@ from tests.services.rpc.test_executions_rpc import execute, get, history, setter
 async def apart(
     module_postgres_url: str, temporal_client: Client, settings_for: Callable[..., Settings]
 ) -> AsyncIterator[Api]:
-    """The API, a worker for code, and one for the rest."""
+    """The API, a worker for code, one for agents, and one for the rest."""
     settings = settings_for(module_postgres_url, orchestrator_task_queue=new_id())
     keyless = settings_for(
         module_postgres_url, orchestrator_task_queue=settings.orchestrator_task_queue, secret_key=None
@@ -34,6 +38,7 @@ async def apart(
     workers = [
         wiring.build_worker(settings, temporal_client, parts=parts, queues=["default"]),
         wiring.build_worker(keyless, temporal_client, queues=["code"]),
+        wiring.build_worker(settings, temporal_client, queues=["ai"]),
     ]
     for role in (*workers, server):
         await role.start()
@@ -57,6 +62,24 @@ async def test_code_runs_on_its_own_worker(apart: Api, monkeypatch: pytest.Monke
     await watch(apart, run)
     assert (await get(apart, run)).status == ex.COMPLETED
     assert (await history(apart, run))["S"].outputs[0].items_json == '[{"json":{"value":2}}]'
+
+
+async def test_agents_work_on_their_own_worker(apart: Api) -> None:
+    """Start ─ Agent, with a tool that it calls."""
+    model = ScriptedModel()
+    model.reply = lambda _: [("Look", {"at": "it"})] if len(model.requests) == 1 else "seen"
+    agent = node("Agent", "AI_AGENT_NODE", "ROUTER_AGENT", {"model_name": "m", "base_url": model.url, "prompt": "Look"})
+    nodes = [graphs.trigger(), agent, sets("Look", at="{{ $fromAI('at') }}")]
+    workflow = graphs.workflow("agents", nodes, "Start -> Agent", "Agent -ai_tool-> Look")
+    run = await execute(apart, await apart.create(workflow))
+    await watch(apart, run)
+    ended = await get(apart, run)
+    assert ended.status == ex.COMPLETED, ended.error
+    events = (await apart.client.get_workflow_handle(run).fetch_history()).events
+    scheduled = [event.activity_task_scheduled_event_attributes for event in events]
+    queues = {one.activity_type.name: one.task_queue.name for one in scheduled if one.activity_type.name}
+    ai = f"{apart.parts.settings.orchestrator_task_queue}-ai"
+    assert queues == {AGENT_TURN: ai, CALL_TOOL: ai}
 
 
 async def test_a_run_still_starts_eagerly(apart: Api) -> None:
@@ -84,8 +107,7 @@ async def test_a_worker_for_code_opens_no_credentials(
 
 def test_a_worker_serves_every_queue_of_the_catalogue() -> None:
     queues = wiring.queues_of(get_node_executor_factory().catalogue)
-    assert queues[0] == "default"
-    assert "code" in queues
+    assert queues == ["default", "ai", "code"]
 
 
 @pytest.mark.parametrize(
