@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import random
 import shutil
 import socket
 import sysconfig
@@ -28,6 +29,9 @@ _DYNAMIC_CONFIG = (
 # With synchronous=normal a power cut, though no killed process, may lose the last moments.
 _PRAGMAS = ("journal_mode=wal", "synchronous=normal")
 _START_TIMEOUT = 60.0
+# Below what Linux gives to whoever asks for any port.
+_PORTS = (20_000, 32_768)
+_chance = random.SystemRandom()
 
 
 class DevServer:
@@ -141,11 +145,13 @@ def find_binary() -> str | None:
 
 
 def free_port(ip: str = "127.0.0.1") -> int:
-    """A TCP port that nobody listens on."""
-    with contextlib.closing(socket.socket()) as probe:
-        probe.bind((ip, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A TCP port that nobody listens on.
+
+    None of those that systems give to whoever asks for any: it is still free when a server is started again there.
+    """
+    while not is_free(port := _chance.randrange(*_PORTS), ip):
+        pass
+    return port
 
 
 def is_free(port: int, ip: str = "127.0.0.1") -> bool:

@@ -48,7 +48,7 @@ def reply(request: Request) -> Reply:
 
 def charge(shop: Shop) -> Json:
     """Has the shop charge an item's order."""
-    parameters = {"method": "POST", "url": shop.url, "body": "{{ $json }}"}
+    parameters = {"method": "POST", "url": shop.url, "body": "{{ $json }}", "timeout": "2m"}
     return node("Charge", "ACTION_NODE", "HTTP_REQUEST", parameters)
 
 

@@ -22,14 +22,16 @@ _HEALTH = {"loadBalancingConfig": [{"round_robin": {}}], "healthCheckConfig": {"
 _POLICY = {"maxAttempts": 5, "initialBackoff": "0.1s", "maxBackoff": "1s", "backoffMultiplier": 2}
 _RETRIES = {
     "loadBalancingConfig": [{"round_robin": {}}],
-    "methodConfig": [{"name": [{}], "retryPolicy": {**_POLICY, "retryableStatusCodes": ["UNAVAILABLE"]}}],
+    "methodConfig": [{"name": [{}], "retryPolicy": {**_POLICY, "retryableStatusCodes": ["UNAVAILABLE", "CANCELLED"]}}],
 }
 # What tells a client to try the next engine.
 _ELSEWHERE = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
 
 
 def _orders(url: str) -> dict[str, Any]:
-    charge = node("Charge", "ACTION_NODE", "HTTP_REQUEST", {"method": "POST", "url": url, "body": "{{ $json }}"})
+    charge = node(
+        "Charge", "ACTION_NODE", "HTTP_REQUEST", {"method": "POST", "url": url, "body": "{{ $json }}", "timeout": "2m"}
+    )
     total = transforms("Total", "aggregate", field="order", into="charged")
     return workflow("orders", [trigger("Orders"), charge, total], "Orders -> Charge", "Charge -> Total")
 

@@ -18,7 +18,9 @@ SIZE = 3
 
 
 def _orders(url: str) -> Json:
-    charge = node("Charge", "ACTION_NODE", "HTTP_REQUEST", {"method": "POST", "url": url, "body": "{{ $json }}"})
+    charge = node(
+        "Charge", "ACTION_NODE", "HTTP_REQUEST", {"method": "POST", "url": url, "body": "{{ $json }}", "timeout": "2m"}
+    )
     total = transforms("Total", "aggregate", field="order", into="charged")
     return workflow("orders", [trigger(), charge, total], "Start -> Charge", "Charge -> Total")
 

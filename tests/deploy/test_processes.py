@@ -130,7 +130,9 @@ async def test_what_is_deployed_runs_a_workflow(
 
 
 def _orders(url: str) -> dict[str, Any]:
-    charge = node("Charge", "ACTION_NODE", "HTTP_REQUEST", {"method": "POST", "url": url, "body": "{{ $json }}"})
+    charge = node(
+        "Charge", "ACTION_NODE", "HTTP_REQUEST", {"method": "POST", "url": url, "body": "{{ $json }}", "timeout": "2m"}
+    )
     total = transforms("Total", "aggregate", field="order", into="charged")
     return workflow("orders", [trigger("Orders"), charge, total], "Orders -> Charge", "Charge -> Total")
 

@@ -16,7 +16,7 @@ from tests.faults.harness.cluster import Cluster
 from tests.faults.harness.ticket import Ticket
 from tests.faults.harness.workflows import MOMENTS
 
-_PATIENCE = 15.0
+_PATIENCE = 45.0
 
 
 class Steering:

@@ -34,6 +34,8 @@ SENDING = frozenset(
 CONNECTING = frozenset({"open_connection", "create_connection", "open_unix_connection", "urlopen", "sock_connect"})
 # Who may, and why.
 ALLOWED = {
+    "services/cli/lifeline.py": {"socket"},  # a pair, shared with its own child
+    "services/observability/gathering.py": {"httpx.AsyncClient"},  # to the metrics of its own children
     "services/doctor/machine.py": {"fsspec", "open_connection"},  # to what the operator's settings name
     "nodes/mail/criteria.py": {"imap_tools"},  # builds search criteria, connects to nothing
     "nodes/mail/following.py": {"imaplib", "imap_tools"},  # over the mailboxes that imap.py opens

@@ -81,7 +81,8 @@ class Cli:
 
 def start_dev(data: Path, *options: str, stderr: Any = subprocess.PIPE) -> Dev:
     """Starts it and waits until it says that it is ready."""
-    command = [ORCHESTRATOR, "dev", "--data", str(data), "--grpc-port", "0", "--temporal-port", "0", *options]
+    command = [ORCHESTRATOR, "dev", "--data", str(data), "--grpc-port", "0", "--temporal-port", "0"]
+    command += ["--http-port", "0", *options]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True)
     dev = Dev(process)
     assert process.stdout

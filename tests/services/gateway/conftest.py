@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -23,6 +24,9 @@ from tests.services.conftest import SECRET_KEY
 
 if TYPE_CHECKING:
     from tests.services.conftest import Api
+
+# For sites whose endpoints don't get as far as the store or Temporal.
+UNUSED: Any = SimpleNamespace(database=None)
 
 
 @dataclass
@@ -133,6 +137,6 @@ async def auth_channel(people: People) -> AsyncIterator[grpc.aio.Channel]:
 async def signing(auth_channel: grpc.aio.Channel) -> AsyncIterator[Gateway]:
     """A gateway that lets people sign in."""
     ring = read_keys(SECRET_KEY)
-    site = Site(None, auth_channel, "http://127.0.0.1", ring, services=KNOWN)  # type: ignore[arg-type]
+    site = Site(UNUSED, auth_channel, "http://127.0.0.1", ring, services=KNOWN)
     async for gateway in served(site):
         yield gateway

@@ -29,6 +29,7 @@ from services.store.keyring import read_keys
 from temporal.dev_server import DevServer, free_port
 from tests.graphs import sets, trigger, workflow
 from tests.services.conftest import SECRET_KEY
+from tests.services.gateway.conftest import UNUSED
 from tests.services.observability.conftest import Collector
 
 CANARY = "canary1f3b5d7e9a"
@@ -130,7 +131,7 @@ def _until(found: Callable[[], bool], log: Path) -> None:
 def endpoints() -> list[tuple[str, str]]:
     """Every method and path of the gateway; what outsiders' addresses name is a canary."""
     channel = grpc.aio.insecure_channel("127.0.0.1:1")
-    site = Site(None, channel, "http://127.0.0.1", read_keys(SECRET_KEY), services=contract.KNOWN)  # type: ignore[arg-type]
+    site = Site(UNUSED, channel, "http://127.0.0.1", read_keys(SECRET_KEY), services=contract.KNOWN)
     found = []
     for route in make_app(site).routes:
         assert isinstance(route, Route)

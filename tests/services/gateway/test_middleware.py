@@ -21,7 +21,7 @@ from services.gateway.site import Site
 from services.gateway.web import web
 from services.store.keyring import read_keys
 from tests.services.conftest import SECRET_KEY
-from tests.services.gateway.conftest import Gateway, served
+from tests.services.gateway.conftest import UNUSED, Gateway, served
 
 PROXIES = parse_networks("10.0.0.0/8, 127.0.0.1, ::1")
 ADDRESSES = [
@@ -62,7 +62,7 @@ async def test_buckets_fill_up() -> None:
 
 def site(channel: grpc.aio.Channel, **given: Any) -> Site:
     ring = read_keys(SECRET_KEY)
-    return Site(None, channel, "http://flows.example", ring, services=KNOWN, **given)  # type: ignore[arg-type]
+    return Site(UNUSED, channel, "http://flows.example", ring, services=KNOWN, **given)
 
 
 @pytest.fixture

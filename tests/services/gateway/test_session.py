@@ -18,7 +18,7 @@ from services.gateway.site import Site
 from services.identity.caller import current_caller
 from services.store.keyring import read_keys
 from tests.services.conftest import SECRET_KEY
-from tests.services.gateway.conftest import Gateway, People, served
+from tests.services.gateway.conftest import UNUSED, Gateway, People, served
 
 SESSION = "/api/v1/session"
 WORKSPACES = "/api/v1/workspaces"
@@ -189,7 +189,7 @@ def provider(people: People) -> Provider:
 @pytest.fixture
 async def signing_on(auth_channel: grpc.aio.Channel, provider: Provider) -> AsyncIterator[Gateway]:
     ring = read_keys(SECRET_KEY)
-    site = Site(None, auth_channel, "http://127.0.0.1", ring, sign_on=provider, services=KNOWN)  # type: ignore[arg-type]
+    site = Site(UNUSED, auth_channel, "http://127.0.0.1", ring, sign_on=provider, services=KNOWN)
     async for gateway in served(site):
         yield gateway
 
