@@ -139,7 +139,11 @@ class Activities:
         watched = self._observe(definition)
         data = await _within(self._data, self._limits, definition)
         step = Advance(definition, request, self._calls(definition), data, self._executions, self._early, watched)
-        return await step.run()
+        if activity.info().is_local:
+            # Its worker's death ends the workflow task, too.
+            return await step.run()
+        async with heartbeats():
+            return await step.run()
 
     @activity.defn(name=LOAD_PLAN)
     async def load_plan(self, version_id: str) -> Plan:

@@ -45,6 +45,7 @@ LOCAL_RETRY = RetryPolicy(initial_interval=timedelta(milliseconds=100), maximum_
 LOCAL_BYTES = 1024 * 1024
 # At this multiple of the history at which Temporal suggests to continue as new, nothing more is started until then.
 DRAIN = 3
+_HEARTBEAT_TIMEOUT = timedelta(seconds=15)
 # So many records of nodes that ran go unconfirmed; an advance of its own makes sure of them then.
 MOST_UNCONFIRMED = 16
 
@@ -278,6 +279,7 @@ class OrchestratorWorkflow:
             request,
             result_type=AdvanceResult,
             start_to_close_timeout=timedelta(minutes=10),
+            heartbeat_timeout=_HEARTBEAT_TIMEOUT,
             retry_policy=STORE_RETRY,
             summary=summary,
         )

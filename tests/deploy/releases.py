@@ -19,8 +19,8 @@ from tests.deploy.processes import Deployment
 ROOT = Path(__file__).parents[2]
 OLD, NEW = "1.0.0", "1.1.0"
 NEW_REVISION = REVISION + 1
-# Workflows, activities, and those of users' code.
-QUEUES = 3
+# Workflows, activities, and those of agents and of users' code.
+QUEUES = 4
 _MIGRATION = """
 from alembic import op
 

@@ -4,9 +4,12 @@ import asyncio
 from typing import Any
 
 import pytest
+from temporalio import activity
 from temporalio.client import WorkflowHandle
 from temporalio.exceptions import ApplicationError, CancelledError
 
+from activities.ports import StoreUnavailableError
+from orchestrator.messages import ADVANCE
 from orchestrator.record import NodeStatus, Status
 from temporal.client import Runs
 from tests.graphs import flow, javascript, sets, transforms, trigger, workflow
@@ -240,6 +243,35 @@ async def test_recording_waits_for_the_store(engine: Engine) -> None:
     assert recorded.runs() == {"Start": 1, "Code": 1, "B": 1}
     assert recorded.execution
     assert recorded.execution.status is Status.COMPLETED
+
+
+async def test_a_record_that_takes_long_shows_that_its_worker_lives(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the store is away for long, an activity of its own records; another worker takes over from a dead one."""
+    record, come_back = engine.executions.record, asyncio.Event()
+
+    async def late(*given: Any, **named: Any) -> None:
+        if activity.info().is_local:
+            raise StoreUnavailableError("away")
+        await come_back.wait()
+        await record(*given, **named)
+
+    monkeypatch.setattr(engine.executions, "record", late)
+    handle = await engine.start(FEATURES["effectful"].definition, {"n": 4})
+    async with asyncio.timeout(20):
+        while not await _beats(handle):  # noqa: ASYNC110 - only Temporal knows
+            await asyncio.sleep(0.2)
+    come_back.set()
+    assert await engine.result(handle) == FEATURES["effectful"].result
+    events = (await handle.fetch_history()).events
+    scheduled = [event.activity_task_scheduled_event_attributes for event in events]
+    assert {one.heartbeat_timeout.seconds for one in scheduled if one.activity_type.name == ADVANCE} == {15}
+
+
+async def _beats(handle: WorkflowHandle[Any, Any]) -> bool:
+    pending = (await handle.describe()).raw_description.pending_activities
+    return any(one.activity_type.name == ADVANCE and one.HasField("last_heartbeat_time") for one in pending)
 
 
 async def test_large_payload_stays_out_of_the_history(engine: Engine) -> None:
