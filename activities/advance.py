@@ -66,13 +66,15 @@ class Advance:
         own = state.journal
         execution = self.request.execution or self._end(interpreter)
         execution_id = self.request.start.execution_id
+        over = False
         if self.records or own or execution:
-            await self.executions.record(execution_id, [*self.records, *own], execution)
+            over = await self.executions.record(execution_id, [*self.records, *own], execution)
             # Those of the early ones that were missing were told of when their node had run.
             self.observe(execution_id, [*journal, *own])
         ended = execution is not None and execution.status.ended
         recorded = [record.key for record in own]
-        return AdvanceResult(self._shortened(interpreter), recorded, ended, self._next(interpreter) is not None)
+        more = self._next(interpreter) is not None
+        return AdvanceResult(self._shortened(interpreter), recorded, ended, more, over and not ended)
 
     def _next(self, interpreter: Interpreter) -> Task | None:
         if interpreter.over:

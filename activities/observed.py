@@ -32,7 +32,8 @@ class _Observed:
 
     async def record(
         self, execution_id: str, nodes: Sequence[NodeRecord], execution: ExecutionRecord | None = None
-    ) -> None:
+    ) -> bool:
         """See Executions."""
-        await self._inner.record(execution_id, nodes, execution)
+        ended = await self._inner.record(execution_id, nodes, execution)
         self._observer.nodes_recorded(self._definition, execution_id, nodes)
+        return ended

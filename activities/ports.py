@@ -218,10 +218,11 @@ class Executions(Protocol):
 
     async def record(
         self, execution_id: str, nodes: Sequence[NodeRecord], execution: ExecutionRecord | None = None
-    ) -> None:
+    ) -> bool:
         """Writes records in one transaction, with their events, and links the payloads they refer to.
 
-        Idempotent: the same records again change nothing but times. Watchers are told on commit.
+        Idempotent: the same records again change nothing but times. Watchers are told on commit. Says whether the run
+        has ended by now, as far as `execution` asks for it: a run that has ended isn't paused any more.
         """
 
     async def progress(self, execution_id: str, node: str, run_index: int, text: str) -> None:

@@ -61,13 +61,15 @@ class AdvanceResult:
     """What was done, in order.
 
     `recorded` are the keys of what is written down of the interpreter's own journal; `ended` says that the end
-    of the run is, `more` that there was more to do than one call does.
+    of the run is, `more` that there was more to do than one call does. `over` says that an end of the run was on
+    record before: that of an earlier attempt at its last task.
     """
 
     steps: list[Step] = field(default_factory=list)
     recorded: list[str] = field(default_factory=list)
     ended: bool = False
     more: bool = False
+    over: bool = False
 
 
 @dataclass(frozen=True)

@@ -74,6 +74,8 @@ class OrchestratorWorkflow:
         self._local = True
         self._more = False
         self._ended = False
+        # Its last task did all that was left, but a signal came before Temporal took that: who looks sees it ended.
+        self._over = False
         self._timed_out = False
         self._crash: Exception | None = None
         self._pending_status: ExecutionRecord | None = None
@@ -207,7 +209,8 @@ class OrchestratorWorkflow:
             if key not in self._working:
                 self._spawn(key, self._wait(interpreter, waiting))
         pure: list[Task] = []
-        if not (self._state.paused or interpreter.over or self._draining()):
+        held = self._state.paused and not self._over
+        if not (held or interpreter.over or self._draining()):
             for task in [task for task in self._state.ready if not interpreter.is_pure(task)]:
                 interpreter.begin(task)
                 self._spawn(task.key, self._run_node(interpreter, task))
@@ -260,6 +263,7 @@ class OrchestratorWorkflow:
         interpreter.replay(result.steps, tasks, workflow.now())
         self._state.journal = [record for record in self._state.journal if record.key not in result.recorded]
         self._ended = self._ended or result.ended
+        self._over = self._over or result.over
         self._more = result.more
 
     def _start_advance(

@@ -188,11 +188,12 @@ class StoredExecutions:
 
     async def record(
         self, execution_id: str, nodes: Sequence[NodeRecord], execution: ExecutionRecord | None = None
-    ) -> None:
+    ) -> bool:
         """Writes records in one statement."""
         async with outages_named():
-            change = await recording.record(self._database, execution_id, nodes, execution)
-        self._telemetry.run_changed(change)
+            recorded = await recording.record(self._database, execution_id, nodes, execution)
+        self._telemetry.run_changed(recorded.change)
+        return recorded.ended
 
     async def progress(self, execution_id: str, node: str, run_index: int, text: str) -> None:
         """Tells those who watch now."""

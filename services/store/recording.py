@@ -97,7 +97,7 @@ _STATUS = f""",
     outputs = coalesce(%(outputs)s, outputs)"""
 
 # The number of the latest change of status is that of this record only if it was one.
-_TOLD = "status_sequence IS NOT DISTINCT FROM last_sequence AS changed, workflow_id, mode, started_at"
+_TOLD = "status_sequence IS NOT DISTINCT FROM last_sequence AS changed, status, workflow_id, mode, started_at"
 
 
 @dataclass(frozen=True)
@@ -111,6 +111,17 @@ class RunChange:
     status: Status
     at: datetime
     error: RunError | None = None
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What came of a record: the run's new status if this changed it, and whether the run has ended.
+
+    Only a record of the run itself is told of its end.
+    """
+
+    change: RunChange | None = None
+    ended: bool = False
 
 
 _STANDS = "json_build_object({})::text".format(", ".join(f"'{name}', {name}" for name in STANDING))
@@ -130,11 +141,10 @@ class _NodeRow:
 
 async def record(
     database: Database, execution_id: str, nodes: Sequence[NodeRecord], execution: ExecutionRecord | None = None
-) -> RunChange | None:
+) -> Recorded:
     """Writes records and tells watchers; NotFound (a LookupError) if the run has no row.
 
-    Returns the run's new status, if this changed it. A run that ends without completing leaves no node run open:
-    those that are become CANCELED.
+    A run that ends without completing leaves no node run open: those that are become CANCELED.
     """
     if execution is None or not execution.status.ended or execution.status is Status.COMPLETED:
         async with database.driver() as connection:
@@ -166,7 +176,7 @@ async def _write(
     execution_id: str,
     nodes: Sequence[NodeRecord],
     execution: ExecutionRecord | None,
-) -> RunChange | None:
+) -> Recorded:
     now = datetime.now(UTC)
     refs = _refs(nodes, execution)
     parameters: dict[str, Any] = {"id": execution_id, "count": 2 * len(nodes) + (execution is not None)}
@@ -185,11 +195,15 @@ async def _write(
     row = await cursor.fetchone()
     if row is None:
         raise execution_not_found(execution_id)
-    if execution is None or not row.changed:
-        return None
-    return RunChange(
+    if execution is None:
+        return Recorded()
+    ended = Status(row.status).ended
+    if not row.changed:
+        return Recorded(ended=ended)
+    change = RunChange(
         execution_id, row.workflow_id or "", row.mode, row.started_at, execution.status, execution.at, execution.error
     )
+    return Recorded(change, ended)
 
 
 @lru_cache
@@ -201,7 +215,7 @@ def _statement(nodes: bool, attempts: bool, links: bool, execution: bool) -> str
 )"""
     parts = [run, _NODES if nodes else "", _ATTEMPTS if attempts else "", _LINKS if links else ""]
     news = f"id || '{OF_RUN}' || {_NEWS}" if execution else "id"
-    told = "changed, workflow_id, mode, started_at, " if execution else ""
+    told = "changed, status, workflow_id, mode, started_at, " if execution else ""
     statement = f"WITH {','.join(filter(None, parts))}\nSELECT {told}base, pg_notify('{CHANNEL}', {news}) FROM run"
     # psycopg reads a statement of more than 4,096 characters anew each time.
     return " ".join(statement.split())

@@ -60,6 +60,6 @@ async def _mend(backend: Books, row: ExecutionRow, ended: Ended) -> bool:
         if Status(current.status).ended:
             return True
     record = ExecutionRecord(ended.status, ended.at, ended.error)
-    backend.telemetry.run_changed(await recording.record(backend.database, row.id, [], record))
+    backend.telemetry.run_changed((await recording.record(backend.database, row.id, [], record)).change)
     _log.warning("end of run taken from Temporal", execution_id=row.id, status=ended.status.value)
     return True

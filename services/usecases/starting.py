@@ -185,7 +185,8 @@ class Starter:
             return
         why = RunError(NOT_STARTED, "Temporal didn't take the run", hint="run it again")
         ended = ExecutionRecord(Status.FAILED, datetime.now(UTC), why)
-        self._backend.telemetry.run_changed(await recording.record(self._backend.database, execution_id, [], ended))
+        recorded = await recording.record(self._backend.database, execution_id, [], ended)
+        self._backend.telemetry.run_changed(recorded.change)
         _log.warning("run not started", execution_id=execution_id, status=error.status.name)
 
     def _new(self, version: Version, request: ExecuteRequest, given: Input) -> NewExecution:

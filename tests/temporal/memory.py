@@ -87,8 +87,8 @@ class MemoryExecutions(Executions):
 
     async def record(
         self, execution_id: str, nodes: Sequence[NodeRecord], execution: ExecutionRecord | None = None
-    ) -> None:
-        """Keeps the latest state of each node run."""
+    ) -> bool:
+        """Keeps the latest state of each node run, and of the run itself unless that has ended."""
         self._check()
         run = self.of(execution_id)
         for record in nodes:
@@ -96,7 +96,10 @@ class MemoryExecutions(Executions):
             run.log.append((record.node, record.run_index, record.status))
             if record.failed_attempt:
                 run.failed_attempts.append(record.failed_attempt.message)
-        run.execution = execution or run.execution
+        over = run.execution is not None and run.execution.status.ended
+        if execution and (execution.status.ended or not over):
+            run.execution = execution
+        return execution is not None and (over or execution.status.ended)
 
     async def progress(self, execution_id: str, node: str, run_index: int, text: str) -> None:
         self.said.append((node, text))

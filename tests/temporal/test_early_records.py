@@ -31,14 +31,14 @@ class Store(MemoryExecutions):
 
     async def record(
         self, execution_id: str, nodes: Sequence[NodeRecord], execution: ExecutionRecord | None = None
-    ) -> None:
+    ) -> bool:
         """Waits first."""
         self.calls += 1
         self.asked.set()
         await self.let.wait()
         if self.failing:
             raise self.failing
-        await super().record(execution_id, nodes, execution)
+        return await super().record(execution_id, nodes, execution)
 
 
 def ended(node: str) -> NodeRecord:
@@ -115,11 +115,11 @@ async def test_what_only_the_run_could_write_is_complete(engine: Engine, monkeyp
     whole = engine.executions.record
     carried: list[int] = []
 
-    async def record(execution_id: str, nodes: Sequence[NodeRecord], execution: ExecutionRecord | None = None) -> None:
+    async def record(execution_id: str, nodes: Sequence[NodeRecord], execution: ExecutionRecord | None = None) -> bool:
         if execution is None and 0 < len(nodes) < MOST_UNCONFIRMED and nodes[0].node in CODE_NODES:
             raise StoreUnavailableError("refused")
         carried.append(len(nodes))
-        await whole(execution_id, nodes, execution)
+        return await whole(execution_id, nodes, execution)
 
     monkeypatch.setattr(engine.executions, "record", record)
     handle = await engine.start(CHAIN.definition, CHAIN.value)

@@ -10,7 +10,7 @@ from temporalio.exceptions import ApplicationError, CancelledError
 
 from activities.ports import StoreUnavailableError
 from orchestrator.messages import ADVANCE
-from orchestrator.record import NodeStatus, Status
+from orchestrator.record import ExecutionRecord, NodeStatus, Status
 from temporal.client import Runs
 from tests.graphs import flow, javascript, sets, transforms, trigger, workflow
 from tests.temporal.features import FEATURES, Feature
@@ -245,17 +245,42 @@ async def test_recording_waits_for_the_store(engine: Engine) -> None:
     assert recorded.execution.status is Status.COMPLETED
 
 
+@pytest.mark.parametrize("feature", ["fused", "effectful"])
+async def test_a_run_whose_end_is_on_record_is_not_paused(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, feature: str
+) -> None:
+    """The pause comes between the record of the end and Temporal, which has the last task done once more then."""
+    record, sent = engine.executions.record, False
+
+    async def just_before(execution_id: str, nodes: Any, execution: ExecutionRecord | None = None) -> bool:
+        nonlocal sent
+        ended = await record(execution_id, nodes, execution)
+        if execution and execution.status.ended and not sent:
+            sent = True
+            await engine.client.get_workflow_handle(execution_id).signal("pause")
+        return ended
+
+    monkeypatch.setattr(engine.executions, "record", just_before)
+    handle = await engine.start(FEATURES[feature].definition, FEATURES[feature].value)
+    assert await engine.result(handle) == FEATURES[feature].result
+    events = (await handle.fetch_history()).events
+    assert any(event.HasField("workflow_task_failed_event_attributes") for event in events), "the race was run"
+    execution = engine.recorded(handle).execution
+    assert execution
+    assert execution.status is Status.COMPLETED
+
+
 async def test_a_record_that_takes_long_shows_that_its_worker_lives(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where the store is away for long, an activity of its own records; another worker takes over from a dead one."""
     record, come_back = engine.executions.record, asyncio.Event()
 
-    async def late(*given: Any, **named: Any) -> None:
+    async def late(*given: Any, **named: Any) -> bool:
         if activity.info().is_local:
             raise StoreUnavailableError("away")
         await come_back.wait()
-        await record(*given, **named)
+        return await record(*given, **named)
 
     monkeypatch.setattr(engine.executions, "record", late)
     handle = await engine.start(FEATURES["effectful"].definition, {"n": 4})
