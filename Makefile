@@ -45,7 +45,7 @@ dev: env ## start everything and stay up until Ctrl-C
 test: env ## run the tests, on real servers that they start themselves
 	$(BIN)/pytest -m "not system" -n auto --dist loadfile --no-loadscope-reorder
 
-test-system: env ## install what the rest of the tests needs (by apt, as root), and run them
+test-system: env ## install what the other tests need (by apt, as root), and run them: browsers, mailboxes, whole deployments
 	$(SUDO) apt-get update -qq
 	$(SUDO) apt-get install -qq --yes --no-install-recommends bubblewrap chromium dovecot-imapd prometheus redis-server
 	cd services/web && npm ci

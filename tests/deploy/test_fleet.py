@@ -6,6 +6,7 @@ from contextlib import suppress
 
 import httpx
 import psutil
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from services.cli.fleet import SMALL
@@ -13,6 +14,9 @@ from temporal.dev_server import free_port
 from tests.deploy.processes import Deployment, Process, create, execute, output, until
 from tests.deploy.shop import Shop
 from tests.graphs import Json, node, transforms, trigger, workflow
+
+# Many processes at once, for minutes.
+pytestmark = pytest.mark.system
 
 SIZE = 3
 

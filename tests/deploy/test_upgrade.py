@@ -19,6 +19,9 @@ from tests.deploy.releases import NEW, NEW_REVISION, OLD, Operator, Worked, chil
 from tests.deploy.shop import Shop
 from tests.graphs import sets, trigger, workflow
 
+# Many processes at once, for minutes.
+pytestmark = pytest.mark.system
+
 CLOCK = trigger("Clock", "CRON", parameters={"every": "1s", "overlap": "allow_all"})
 TICKING = workflow("ticking", [CLOCK, sets("Seen", seen=True)], "Clock -> Seen")
 
@@ -174,6 +177,8 @@ async def test_going_back_loses_nothing(
     new_engine.terminate()
     await deployment.start("worker", ORCHESTRATOR_BUILD_ID=OLD)
     assert await deployment.spawn("promote", ORCHESTRATOR_BUILD_ID=OLD).ended() == 0
+    # What the newer build was just starting is found a moment later.
+    await asyncio.sleep(3)
     newer = f"TaskQueue = '{operate.task_queue}' AND ExecutionStatus = 'Running' AND StartTime >= '{upgraded}'"
     await operate.pin(NEW, f"WorkflowType = 'Orchestrator' AND {newer}")
     ticks = await _ticking_on(stub, ticking)

@@ -9,6 +9,9 @@ from tests.faults.harness.cluster import Cluster
 from tests.faults.harness.round import Rounds
 from tests.faults.harness.workflows import MOMENTS
 
+# Many processes at once, for minutes.
+pytestmark = pytest.mark.system
+
 SEEDS = tuple(f"ci-2920.{number}" for number in range(10))
 FAULTS = 2
 # Twenty seconds without PostgreSQL are 0.6 s here, a minute without Temporal 1.8 s.

@@ -179,7 +179,7 @@ def test_only_a_build_whose_workers_are_there_is_promoted(
     done = cli_at(None).process("promote", "--seconds", "1")
     queue = environment["ORCHESTRATOR_TASK_QUEUE"]
     assert done.returncode == 1
-    assert f"no worker of the build 1.4.0 has asked for work on: {queue}, {queue}-code" in done.stderr
+    assert f"no worker of the build 1.4.0 has asked for work on: {queue}, {queue}-ai, {queue}-code" in done.stderr
 
 
 @pytest.mark.parametrize("command", ["serve", "worker", "migrate"])
