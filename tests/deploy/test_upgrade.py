@@ -170,17 +170,21 @@ async def test_going_back_loses_nothing(
     moved = await kinds.begin(new, shop)
     await _ticking_on(new, ticking)
 
-    # The new release is no good: the old one's engine comes back first, then its workers; its migrations stay.
+    # The new release is no good: schedules of its making rest, so that it begins nothing in the moment of the change.
+    asked = activation_pb2.GetActivationRequest(workflow_id=ticking)
+    (clock,) = (await new.GetActivation(asked)).activation.triggers
+    await operate("schedule", "toggle", "--schedule-id", clock.schedule_id, "--pause", "--reason", "going back")
+    await asyncio.sleep(3)
+    # The old one's engine comes back first, then its workers; its migrations stay.
     assert await deployment.spawn("migrate").ended() == 0
     engine = await deployment.start("serve")
     stub = await deployment.stub(engine)
     new_engine.terminate()
     await deployment.start("worker", ORCHESTRATOR_BUILD_ID=OLD)
     assert await deployment.spawn("promote", ORCHESTRATOR_BUILD_ID=OLD).ended() == 0
-    # What the newer build was just starting is found a moment later.
-    await asyncio.sleep(3)
     newer = f"TaskQueue = '{operate.task_queue}' AND ExecutionStatus = 'Running' AND StartTime >= '{upgraded}'"
     await operate.pin(NEW, f"WorkflowType = 'Orchestrator' AND {newer}")
+    await operate("schedule", "toggle", "--schedule-id", clock.schedule_id, "--unpause", "--reason", "gone back")
     ticks = await _ticking_on(stub, ticking)
     shop.open.set()
     for runs in (begun, moved):
