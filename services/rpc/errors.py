@@ -14,6 +14,7 @@ from google.rpc.status_pb2 import Status as RpcStatus
 from grpc.aio import ServicerContext
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from temporalio.client import RPCTimeoutOrCancelledError
 from temporalio.service import RPCError, RPCStatusCode
 from workflow_engine.v1 import workflow_pb2
 
@@ -62,7 +63,14 @@ TABLE: tuple[tuple[type[Exception], grpc.StatusCode], ...] = (
     (InterfaceError, Code.UNAVAILABLE),
     (PoolTimeoutError, Code.UNAVAILABLE),
 )
-_TEMPORAL_AWAY = (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.RESOURCE_EXHAUSTED)
+_TEMPORAL_AWAY = (
+    RPCStatusCode.UNAVAILABLE,
+    RPCStatusCode.DEADLINE_EXCEEDED,
+    RPCStatusCode.RESOURCE_EXHAUSTED,
+    # What it says of calls that its own end cuts short.
+    RPCStatusCode.CANCELLED,
+    RPCStatusCode.ABORTED,
+)
 
 
 class Undecodable:
@@ -82,7 +90,9 @@ def describe(error: Exception) -> tuple[grpc.StatusCode, str, str, Sequence[Prob
     if isinstance(error, SealedPayloadError):
         problem = Problem("TEMPORAL_KEY_MISSING", f"this server can't read what Temporal has: {error}")
         return code, problem.code, problem.message, [problem]
-    if isinstance(error, RPCError) and error.status in _TEMPORAL_AWAY:
+    away = isinstance(error, RPCError) and error.status in _TEMPORAL_AWAY
+    # An update that it didn't answer is told of by an error of its own, without a status.
+    if away or isinstance(error, RPCTimeoutOrCancelledError):
         message = "Temporal doesn't answer; try again, and if that lasts, check the server's TEMPORAL_ADDRESS"
         return Code.UNAVAILABLE, "TEMPORAL_UNAVAILABLE", message, ()
     return Code.INTERNAL, "INTERNAL", "", ()

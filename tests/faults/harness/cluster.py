@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import secrets
 import signal
 import subprocess
@@ -55,6 +56,15 @@ class Cluster:
         self._effects_port = free_port("127.0.0.1")
         self._effects: subprocess.Popen[bytes] | None = None
         self._stack = AsyncExitStack()
+
+    def explained(self, wrong: str) -> str:
+        """With what the logs, which go with the cluster, say of an incident that is named in it."""
+        named = re.search(r"incident \w+", wrong)
+        if named is None:
+            return wrong
+        incident = named.group().split()[1]
+        lines = [line for log in self.folder.glob("*.log") for line in log.read_text().splitlines() if incident in line]
+        return "\n".join([wrong, *lines])
 
     @property
     def has_clock(self) -> bool:

@@ -90,7 +90,7 @@ class Rounds:
 
     async def _check(self, load: Load, result: Result) -> None:
         before = len(self._checks.histories.replayed)
-        result.wrong += load.wrong
+        result.wrong += map(self._cluster.explained, load.wrong)
         result.wrong += await self._checks.all(load.tickets)
         result.histories = len(self._checks.histories.replayed) - before
         result.tickets = load.tickets

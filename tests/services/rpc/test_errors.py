@@ -9,6 +9,7 @@ from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from temporalio.client import WorkflowUpdateRPCTimeoutOrCancelledError
 from temporalio.service import RPCError, RPCStatusCode
 from workflow_engine.v1 import workflow_pb2
 from workflow_engine.v1 import workflow_service_pb2 as pb
@@ -36,6 +37,9 @@ SECRET = "postgresql://root:hunter2@db"
         (OperationalError(SECRET, {}, Exception(SECRET)), Code.UNAVAILABLE, "DATABASE_UNAVAILABLE"),
         (PoolTimeoutError(SECRET), Code.UNAVAILABLE, "DATABASE_UNAVAILABLE"),
         (RPCError(SECRET, RPCStatusCode.UNAVAILABLE, b""), Code.UNAVAILABLE, "TEMPORAL_UNAVAILABLE"),
+        (RPCError(SECRET, RPCStatusCode.CANCELLED, b""), Code.UNAVAILABLE, "TEMPORAL_UNAVAILABLE"),
+        (RPCError(SECRET, RPCStatusCode.ABORTED, b""), Code.UNAVAILABLE, "TEMPORAL_UNAVAILABLE"),
+        (WorkflowUpdateRPCTimeoutOrCancelledError(), Code.UNAVAILABLE, "TEMPORAL_UNAVAILABLE"),
         (RPCError(SECRET, RPCStatusCode.INVALID_ARGUMENT, b""), Code.INTERNAL, "INTERNAL"),
         (IntegrityError(SECRET, {}, Exception(SECRET)), Code.INTERNAL, "INTERNAL"),
         (SealedPayloadError("the key k1"), Code.FAILED_PRECONDITION, "TEMPORAL_KEY_MISSING"),
