@@ -1,9 +1,10 @@
 """What people are asked, and how they answer, hand on and comment."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TypeVar
 
 import structlog
 
@@ -22,6 +23,7 @@ from services.store.people.tables import TaskEventRow
 from services.usecases.backend import Backend
 from temporal.client import AnswerRefusedError, RunNotFoundError
 
+T = TypeVar("T")
 MAX_COMMENT = 4000
 MOST_ASSIGNEES = 100
 # Seconds for which an answer waits for the run: the task is there a moment before the run waits for it.
@@ -118,7 +120,7 @@ class Answering:
             person.known_as,
         )
         answer = _checked(task, answer)
-        taken = await self._taken(task, answer)
+        taken = await self._taken(task, lambda: self._backend.runs.answer(task.row.execution_id, answer))
         await self._record(task, answer, taken, person, caller)
         _log.info("task answered", task_id=task.row.id, decision=given.decision, by=person.name, via=person.via)
         now = await self._again(task)
@@ -138,14 +140,8 @@ class Answering:
                 "BAD_ASSIGNEES", f"name between one and {MOST_ASSIGNEES} people who are to answer", "assignees"
             )
         by = actor()
-        try:
-            moves = await self._backend.runs.reassign(
-                task.row.execution_id, Reassignment(task_id, names, by, reason[:MAX_COMMENT])
-            )
-        except AnswerRefusedError as error:
-            raise _refused(error.code, str(error)) from None
-        except RunNotFoundError:
-            raise precondition("TASK_CANCELED", "the run that asked has ended") from None
+        change = Reassignment(task_id, names, by, reason[:MAX_COMMENT])
+        moves = await self._taken(task, lambda: self._backend.runs.reassign(task.row.execution_id, change))
         told = Happening(task_id, f"reassigned:{moves or new_id()}", "reassigned", by, text=reason or ", ".join(names))
         async with self._backend.database.transaction() as session:
             await human_tasks.assign(session, task_id, names)
@@ -171,11 +167,12 @@ class Answering:
             audit(session, caller, "task.comment", "task", task_id, workspace=task.row.workspace)
         return task
 
-    async def _taken(self, task: Task, answer: Answer) -> Taken:
+    async def _taken(self, task: Task, tell: Callable[[], Awaitable[T]]) -> T:
+        """What the run says of an answer or a change; people may know of a task a moment before the run waits."""
         deadline = asyncio.get_running_loop().time() + PATIENCE
         while True:
             try:
-                return await self._backend.runs.answer(task.row.execution_id, answer)
+                return await tell()
             except AnswerRefusedError as error:
                 if error.code != "NOT_WAITING" or asyncio.get_running_loop().time() > deadline:
                     raise _refused(error.code, str(error)) from None

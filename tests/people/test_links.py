@@ -16,6 +16,7 @@ from workflow_engine.v1 import human_task_pb2 as tasks
 
 from services.gateway import tasks as task_page
 from services.usecases import task_links
+from temporal.client import AnswerRefusedError
 from tests.nodes.mail.server import Mailbox, serving
 from tests.people.conftest import Installation, Json, asking
 
@@ -231,6 +232,28 @@ async def test_links_of_who_may_not_answer_any_more_are_dead(
     assert (new.to, new.subject) == ("bob@example.org", f"Given to you: {case.letter.subject}")
     assert (await browser.send(new.path, code=new.code)).status_code == 200
     assert (await installation.human(case.run))["answered_by"] == "bob@example.org"
+
+
+async def test_a_task_is_handed_on_before_the_run_waits(
+    installation: Installation, mailbox: Mailbox, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """People hear of a task a moment before."""
+    case = await asked(installation, mailbox)
+    runs: Any = installation.server._backend.runs
+    reassign, refused = runs.reassign, []
+
+    async def early(*given: Any) -> int:
+        if not refused:
+            refused.append(given)
+            raise AnswerRefusedError("NOT_WAITING", "the run doesn't wait yet")
+        return int(await reassign(*given))
+
+    monkeypatch.setattr(runs, "reassign", early)
+    changed = await installation.people.ReassignHumanTask(
+        tasks.ReassignHumanTaskRequest(task_id=case.task.task_id, assignees=["bob@example.org"])
+    )
+    assert (len(refused), list(changed.task.assignees)) == (1, ["bob@example.org"])
+    await cancel(installation, case)
 
 
 async def test_the_requester_cant_approve(installation: Installation, mailbox: Mailbox, browser: Browser) -> None:
