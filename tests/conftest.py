@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import services  # noqa: F401 - before any test imports gRPC, which it configures
+
 if TYPE_CHECKING:
     import grpc
     from temporalio.client import Client
