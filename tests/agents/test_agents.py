@@ -237,11 +237,16 @@ async def test_an_answer_must_have_its_shape(agents: Agents, model: ScriptedMode
 
 
 @pytest.mark.parametrize(
-    ("limits", "expected"),
-    [({"max_turns": 2}, "max_turns"), ({"max_tokens": 20}, "max_tokens"), ({"max_duration": "1s"}, "1 s are allowed")],
+    ("limits", "pause", "expected"),
+    [
+        ({"max_turns": 2}, 0, "max_turns"),
+        ({"max_tokens": 20}, 0, "max_tokens"),
+        # Two turns are too long, and one isn't, however busy the machine is.
+        ({"max_duration": "3s"}, 1.6, "3 s are allowed"),
+    ],
 )
-async def test_limits(agents: Agents, model: ScriptedModel, limits: Json, expected: str) -> None:
-    model.reply = lambda request: (time.sleep(0.6), [("Lookup", {"city": "Bern"})])[1]
+async def test_limits(agents: Agents, model: ScriptedModel, limits: Json, pause: float, expected: str) -> None:
+    model.reply = lambda request: (time.sleep(pause), [("Lookup", {"city": "Bern"})])[1]
     definition = workflow(
         "limits", [trigger(), agent(model, **limits), lookup()], "Start -> Agent", "Agent -ai_tool-> Lookup"
     )
