@@ -61,6 +61,7 @@ from services.store.definitions import Definitions
 from services.store.engine import Database
 from services.store.integrations_opening import Integrations
 from services.store.keyring import KeyRing, read_keys
+from services.store.known_limits import KnownLimits
 from services.store.listen import Listener
 from services.store.memory.stored import StoredMemory
 from services.store.triggers.polling import StoredPolls
@@ -97,6 +98,7 @@ class Parts:
     resources: Resources
     integrations: Integrations
     telemetry: Telemetry
+    limits: KnownLimits
     # Where people reach the gateway, without a slash at its end.
     public_url: str = ""
     endpoint: MetricsEndpoint | None = None
@@ -160,6 +162,7 @@ def build_parts(settings: Settings, queues: Sequence[str] = ()) -> Parts:
         resources,
         integrations,
         telemetry,
+        KnownLimits(database),
         url.rstrip("/"),
         endpoint,
         redis,
@@ -198,6 +201,7 @@ class Server:
             runs=Runs(client, settings.orchestrator_task_queue, eager=eager),
             listener=self._listener,
             integrations=parts.integrations,
+            limits=parts.limits,
             files=parts.resources.files,
             public_url=self.public_url,
             telemetry=parts.telemetry,
@@ -433,7 +437,7 @@ def build_worker(
         StoredPeople(shared.database, lambda: shared.public_url, telemetry),
         SharedResults(shared.database, shared.redis, shared.integrations.keys),
         telemetry,
-        StoredLimits(shared.database),
+        StoredLimits(shared.limits),
     )
     watch_temporal(shared.endpoint, client)
     triggers = _build_triggers(shared, client)
@@ -475,6 +479,7 @@ def _build_triggers(parts: Parts, client: Client) -> TriggerActivities:
         runs=Runs(client, parts.settings.orchestrator_task_queue),
         listener=Listener(parts.database.url),
         integrations=parts.integrations,
+        limits=parts.limits,
         files=parts.resources.files,
     )
     firing = Firing(backend)

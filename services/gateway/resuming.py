@@ -21,7 +21,6 @@ from services.identity.caller import Caller, Role, current_caller, set_caller
 from services.identity.resuming import Resuming
 from services.store import executions, payloads
 from services.store.audit import audit
-from services.store.known_limits import KnownLimits
 from temporal.client import CallRefusedError, RunNotFoundError
 
 _TAKEN = ["POST", "PUT"]
@@ -43,7 +42,6 @@ class Waits:
     def __init__(self, site: Site) -> None:
         self._backend = site.backend
         self._resuming = Resuming(site.keys)
-        self._limits = KnownLimits(site.backend.database)
 
     async def answer(self, request: Request) -> Response:
         """Resumes the run, once."""
@@ -76,7 +74,7 @@ class Waits:
         del item["json"]["path"]
         text = exact_json.dumps([item])
         raw = text.encode()
-        most = await self._limits.payload_bytes(version.workspace, version.workflow_id) or OUTPUT_LIMIT
+        most = await self._backend.limits.payload_bytes(version.workspace, version.workflow_id) or OUTPUT_LIMIT
         if len(raw) > most:
             raise bodies.too_large(most)
         if len(raw) <= INLINE_LIMIT:

@@ -85,8 +85,8 @@ class StoredPayloads:
 class StoredLimits:
     """What runs may have, as it was a moment ago."""
 
-    def __init__(self, database: Database) -> None:
-        self._known = KnownLimits(database)
+    def __init__(self, known: KnownLimits) -> None:
+        self._known = known
 
     async def share(self, workspace: str, workflow_id: str, priority: int) -> Share:
         """What a run of a workflow may have."""

@@ -18,6 +18,7 @@ from services.observability.telemetry import Telemetry
 from services.store.definitions import Definitions
 from services.store.engine import Database
 from services.store.integrations_opening import Integrations
+from services.store.known_limits import KnownLimits
 from services.store.listen import Listener
 from services.usecases.retention import Policy
 from temporal.client import Ended
@@ -96,9 +97,10 @@ class NoTimers:
 
 @dataclass(frozen=True)
 class Backend:
-    """The store, the catalogue, Temporal, news of records, credentials and files; `validate` asks the engines too.
+    """The store, the catalogue, Temporal, news of records, credentials, limits and files.
 
-    `public_url` is where the outside reaches the gateway, without a slash at its end; empty where there is none.
+    `validate` asks the engines, too. `public_url` is where the outside reaches the gateway, without a slash at its end;
+    empty where there is none.
     """
 
     database: Database
@@ -108,6 +110,7 @@ class Backend:
     runs: Runs
     listener: Listener
     integrations: Integrations
+    limits: KnownLimits
     files: FileStore = field(default_factory=lambda: FileStore(""))
     timers: Timers = field(default_factory=NoTimers)
     public_url: str = ""

@@ -22,7 +22,6 @@ from services.store.audit import entry
 from services.store.definitions import Version
 from services.store.executions import NewExecution
 from services.store.ids import new_id
-from services.store.known_limits import KnownLimits
 from services.store.tables import ExecutionRow
 from services.usecases.backend import Backend
 from services.usecases.data import Input, input_too_large, read_input
@@ -70,7 +69,6 @@ class Starter:
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
         self._latest: OrderedDict[str, str] = OrderedDict()
-        self._limits = KnownLimits(backend.database)
 
     async def execute(self, request: ExecuteRequest) -> Started:
         """Begins a run of a workflow."""
@@ -93,7 +91,7 @@ class Starter:
 
     async def check_size(self, version: Version, items: Items, field: str = "input") -> None:
         """Refuses an input that is larger than lists of items may be in the workflow's runs."""
-        most = await self._limits.payload_bytes(version.workspace, version.workflow_id)
+        most = await self._backend.limits.payload_bytes(version.workspace, version.workflow_id)
         if most and items.size > most:
             raise input_too_large(items.size, most, field)
 
@@ -174,7 +172,9 @@ class Starter:
     async def _with_plan(self, start: RunStart) -> RunStart:
         version = await self._backend.definitions.version(start.version_id)
         small = version.plan is not None and version.plan_size <= _PLAN_IN_HISTORY
-        share = await self._limits.share(version.workspace, version.workflow_id, version.workflow.settings.priority)
+        share = await self._backend.limits.share(
+            version.workspace, version.workflow_id, version.workflow.settings.priority
+        )
         return replace(start, plan=version.plan if small else None, share=share)
 
     async def _not_started(self, execution_id: str, request_id: str, error: RPCError) -> None:

@@ -6,7 +6,6 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from tests.services.conftest import Api
 
 # For sites whose endpoints don't get as far as the store or Temporal.
-UNUSED: Any = SimpleNamespace(database=None)
+UNUSED: Any = None
 
 
 @dataclass

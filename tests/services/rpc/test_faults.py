@@ -29,6 +29,7 @@ from services.settings import Settings
 from services.store import recording
 from services.store.definitions import Definitions
 from services.store.integrations_opening import Integrations
+from services.store.known_limits import KnownLimits
 from services.store.listen import Listener
 from services.usecases.backend import Backend
 from temporal.client import Ended, RunNotFoundError
@@ -95,6 +96,7 @@ def backend(store: Store, runs: FaultyRuns) -> Backend:
         runs,
         Listener(store.database.url),
         Integrations(store.database, None, Egress()),
+        KnownLimits(store.database),
     )
 
 
