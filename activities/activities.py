@@ -139,9 +139,6 @@ class Activities:
         watched = self._observe(definition)
         data = await _within(self._data, self._limits, definition)
         step = Advance(definition, request, self._calls(definition), data, self._executions, self._early, watched)
-        if activity.info().is_local:
-            # Its worker's death ends the workflow task, too.
-            return await step.run()
         async with heartbeats():
             return await step.run()
 

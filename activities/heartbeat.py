@@ -13,7 +13,13 @@ HEARTBEAT = 1.0
 
 @contextlib.asynccontextmanager
 async def heartbeats() -> AsyncIterator[None]:
-    """Beats as long as the activity runs, and so hears of its cancellation."""
+    """Beats as long as the activity runs, and so hears of its cancellation.
+
+    A local one doesn't: it is part of its workflow's task, which ends with the worker.
+    """
+    if activity.info().is_local:
+        yield
+        return
 
     async def beat() -> None:
         while True:

@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 from temporalio import workflow
-from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 from orchestrator.commands import CallWorkflow, Converse
@@ -20,6 +19,7 @@ from orchestrator.messages import AGENT_TURN, CALL_TOOL, AgentTask, ToolResult, 
 from orchestrator.people import APPROVED, Answer
 from orchestrator.start import RunStart
 from orchestrator.state import Done, Failed, RunState, Waiting
+from temporal.attempts import HEARTBEAT_TIMEOUT, RETRY
 from temporal.cancellation import heed
 from temporal.children import call_workflow
 from temporal.nodes import run_error
@@ -27,9 +27,6 @@ from temporal.queues import task_queue
 from temporal.spilling import spilled
 
 T = TypeVar("T", TurnResult, ToolResult)
-# For what isn't the step's own failure: that says itself whether and when it is tried again.
-_RETRY = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=1))
-_HEARTBEAT_TIMEOUT = timedelta(seconds=15)
 _LONGEST_ATTEMPT = timedelta(days=1)
 # Every step's task holds the agent's input: by reference, unless it is shorter than one.
 _INLINE = 512
@@ -179,11 +176,11 @@ class Agents:
             done: T = await workflow.execute_activity(
                 name,
                 task,
-                task_queue=task_queue(queue, workflow.info().task_queue) if queue else None,
+                task_queue=task_queue(queue, workflow.info().task_queue),
                 result_type=result,
                 start_to_close_timeout=_LONGEST_ATTEMPT,
-                heartbeat_timeout=_HEARTBEAT_TIMEOUT,
-                retry_policy=_RETRY,
+                heartbeat_timeout=HEARTBEAT_TIMEOUT,
+                retry_policy=RETRY,
                 cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
                 summary=_summary(talk, task),
             )

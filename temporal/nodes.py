@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
 
 from orchestrator.errors import RunError
@@ -12,12 +11,10 @@ from orchestrator.messages import NodeResult, NodeTask
 from orchestrator.record import NodeRecord, NodeStatus
 from orchestrator.start import RunStart
 from orchestrator.state import Done, Failed, Task
+from temporal.attempts import HEARTBEAT_TIMEOUT, RETRY
 from temporal.queues import task_queue
 from temporal.spilling import INLINE_TOTAL, spilled
 
-# For what isn't the node's own failure: that says itself whether and when it is tried again.
-_RETRY = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=1))
-_HEARTBEAT_TIMEOUT = timedelta(seconds=15)
 _LONGEST_ATTEMPT = timedelta(days=7)
 
 
@@ -42,11 +39,11 @@ async def run_node(start: RunStart, interpreter: Interpreter, task: Task) -> tup
         result: NodeResult = await workflow.execute_activity(
             plan.subtype,
             node,
-            task_queue=task_queue(plan.queue, workflow.info().task_queue) if plan.queue else None,
+            task_queue=task_queue(plan.queue, workflow.info().task_queue),
             result_type=NodeResult,
             start_to_close_timeout=_LONGEST_ATTEMPT,
-            heartbeat_timeout=_HEARTBEAT_TIMEOUT,
-            retry_policy=_RETRY,
+            heartbeat_timeout=HEARTBEAT_TIMEOUT,
+            retry_policy=RETRY,
             cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
             summary=plan.name,
         )

@@ -32,17 +32,15 @@ from orchestrator.people import Answer, Asking, OpenTask, RefusedAnswerError
 from orchestrator.start import RunStart
 from orchestrator.state import Done, Failed, RunState, Task, Waiting
 from orchestrator.task_form import TIMEOUT, find_option, port_of
+from temporal.attempts import HEARTBEAT_TIMEOUT, RETRY
 from temporal.cancellation import heed
 from temporal.nodes import run_error
 from temporal.spilling import INLINE_TOTAL, spilled
 
 T = TypeVar("T")
 REFUSED = "ANSWER_REFUSED"
-# For what isn't the node's own failure: that says itself whether and when it is tried again.
-_RETRY = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=1))
 # A run that has ended doesn't stay open for a channel that is down.
 _CLOSING = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_attempts=5)
-_HEARTBEAT_TIMEOUT = timedelta(seconds=15)
 _LONGEST_ATTEMPT = timedelta(days=1)
 
 
@@ -97,7 +95,7 @@ class People:
                 CLOSE_TASKS,
                 closing,
                 start_to_close_timeout=timedelta(minutes=2),
-                heartbeat_timeout=_HEARTBEAT_TIMEOUT,
+                heartbeat_timeout=HEARTBEAT_TIMEOUT,
                 retry_policy=_CLOSING,
                 summary="close tasks",
             )
@@ -224,8 +222,8 @@ class People:
                 given,
                 result_type=result,
                 start_to_close_timeout=_LONGEST_ATTEMPT,
-                heartbeat_timeout=_HEARTBEAT_TIMEOUT,
-                retry_policy=_RETRY,
+                heartbeat_timeout=HEARTBEAT_TIMEOUT,
+                retry_policy=RETRY,
                 cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
                 summary=summary,
             )

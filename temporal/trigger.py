@@ -3,21 +3,19 @@
 from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.common import RetryPolicy, SearchAttributeKey, WorkflowIDReusePolicy
+from temporalio.common import SearchAttributeKey, WorkflowIDReusePolicy
 from temporalio.exceptions import ChildWorkflowError, WorkflowAlreadyStartedError, is_cancelled_exception
 
 from orchestrator.messages import REVISION, RunRequest, RunResult
 from orchestrator.start import RunStart
 from orchestrator.triggering import FIRE_TRIGGER, POLL_TRIGGER, Fired, Moment, Polled, TriggerRequest
 from temporal import search_attributes
+from temporal.attempts import HEARTBEAT_TIMEOUT, RETRY
 from temporal.priorities import priority_of
 from temporal.spilling import STORE_RETRY
 
 _SCHEDULED = SearchAttributeKey.for_datetime("TemporalScheduledStartTime")
 _RUN = "Orchestrator"
-# A poll reports its own failures; these are the store's and the worker's.
-_RETRY = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=1))
-_HEARTBEAT_TIMEOUT = timedelta(seconds=15)
 _LONGEST_POLL = timedelta(hours=6)
 
 
@@ -74,8 +72,8 @@ class TriggerWorkflow:
                 self._moment(request),
                 result_type=Polled,
                 start_to_close_timeout=_LONGEST_POLL,
-                heartbeat_timeout=_HEARTBEAT_TIMEOUT,
-                retry_policy=_RETRY,
+                heartbeat_timeout=HEARTBEAT_TIMEOUT,
+                retry_policy=RETRY,
             )
             if polled.due is None:
                 return

@@ -32,6 +32,7 @@ from orchestrator.record import ExecutionRecord, NodeRecord, Status
 from orchestrator.state import Done, Failed, RunState, Task, Waiting
 from temporal import search_attributes
 from temporal.agents import Agents
+from temporal.attempts import HEARTBEAT_TIMEOUT
 from temporal.cancellation import heed, loaded
 from temporal.children import call_workflow, start_error_workflow
 from temporal.nodes import run_node
@@ -45,7 +46,6 @@ LOCAL_RETRY = RetryPolicy(initial_interval=timedelta(milliseconds=100), maximum_
 LOCAL_BYTES = 1024 * 1024
 # At this multiple of the history at which Temporal suggests to continue as new, nothing more is started until then.
 DRAIN = 3
-_HEARTBEAT_TIMEOUT = timedelta(seconds=15)
 # So many records of nodes that ran go unconfirmed; an advance of its own makes sure of them then.
 MOST_UNCONFIRMED = 16
 
@@ -283,7 +283,7 @@ class OrchestratorWorkflow:
             request,
             result_type=AdvanceResult,
             start_to_close_timeout=timedelta(minutes=10),
-            heartbeat_timeout=_HEARTBEAT_TIMEOUT,
+            heartbeat_timeout=HEARTBEAT_TIMEOUT,
             retry_policy=STORE_RETRY,
             summary=summary,
         )
