@@ -31,14 +31,14 @@ async def operated(command: str) -> AsyncIterator[tuple[Settings, Database]]:
         raise from_service(error) from None
 
 
-async def temporal(settings: Settings) -> "Client":
-    """Temporal, by its own environment variables; Failure if it doesn't answer."""
+async def temporal(settings: Settings, *, measured: bool = False, traced: bool = False) -> "Client":
+    """Temporal, by its own environment variables, with metrics and traces or without; Failure if it doesn't answer."""
     from temporalio.service import RPCError
 
     from services.wiring import temporal_keys
     from temporal.client import connect
 
     try:
-        return await connect(keys=temporal_keys(settings))
+        return await connect(keys=temporal_keys(settings), measured=measured, traced=traced)
     except (RuntimeError, RPCError, ValueError) as error:  # the SDK's failure to connect is a RuntimeError
         raise Failure(f"Temporal can't be reached: {error}. Check TEMPORAL_ADDRESS", "UNAVAILABLE") from None

@@ -6,8 +6,8 @@ from temporalio.service import RPCError
 
 from nodes.factory import get_node_executor_factory
 from services.cli.failure import Exit, Failure, print_text
+from services.cli.operating import temporal
 from services.cli.process import current_settings
-from services.cli.roles import client_of
 from services.wiring import queues_of
 from temporal.releases import make_current, unserved
 
@@ -19,7 +19,7 @@ async def promote(seconds: float) -> Exit:
     if not build_id:
         print_text("ORCHESTRATOR_BUILD_ID isn't set: workers of all releases share their tasks.")
         return Exit.OK
-    client = await client_of(settings)
+    client = await temporal(settings)
     queues = queues_of(get_node_executor_factory().catalogue)
     try:
         async with asyncio.timeout(seconds):

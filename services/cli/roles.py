@@ -8,19 +8,18 @@ import structlog
 from alembic.util import CommandError
 from sqlalchemy.exc import OperationalError
 from temporalio.client import Client
-from temporalio.service import RPCError
 
 from nodes.factory import get_node_executor_factory
 from services.cli import lifeline
 from services.cli.console import on_stop_signals
 from services.cli.failure import Exit, Failure
+from services.cli.operating import temporal
 from services.cli.process import current_settings, settled
 from services.observability import tracing
 from services.settings import Settings
 from services.store import migrate as migrations
 from services.tls import TlsError
-from services.wiring import build_server, build_worker, queues_of, temporal_keys
-from temporal.client import connect
+from services.wiring import build_server, build_worker, queues_of
 from temporal.queues import DEFAULT, KNOWN
 from temporal.server_process import ServerError
 
@@ -43,7 +42,7 @@ class Role(Protocol):
 async def serve() -> Exit:
     """The API server."""
     settings = current_settings("server")
-    client = await client_of(settings)
+    client = await _client(settings)
     try:
         server = build_server(settings, client)
     except TlsError as error:
@@ -59,7 +58,7 @@ async def worker(queues: Sequence[str]) -> Exit:
     """A worker on these queues, or on all."""
     settings = current_settings("worker")
     names = _queues(queues, settings.orchestrator_task_queue)
-    client = await client_of(settings)
+    client = await _client(settings)
     try:
         role = build_worker(settings, client, queues=names)
     except ServerError as error:
@@ -124,13 +123,9 @@ async def _told(stopping: asyncio.Event) -> None:
     await stopping.wait()
 
 
-async def client_of(settings: Settings) -> Client:
-    """Temporal, by the environment; a Failure if it can't be reached."""
-    try:
-        measured = settings.orchestrator_metrics_port is not None
-        return await connect(keys=temporal_keys(settings), measured=measured, traced=tracing.wanted())
-    except (RuntimeError, RPCError, ValueError) as error:  # the SDK's failure to connect is a RuntimeError
-        raise Failure(f"Temporal can't be reached: {error}. Check TEMPORAL_ADDRESS", "UNAVAILABLE") from None
+async def _client(settings: Settings) -> Client:
+    measured = settings.orchestrator_metrics_port is not None
+    return await temporal(settings, measured=measured, traced=tracing.wanted())
 
 
 def _unreachable(error: OperationalError) -> Failure:

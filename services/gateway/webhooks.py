@@ -11,19 +11,18 @@ from starlette.routing import BaseRoute, Route
 from activities.triggers.ports import Binding
 from nodes.base import Item
 from nodes.credentials.credential import Credential
-from nodes.errors import NodeError, PermanentError
+from nodes.errors import PermanentError
 from nodes.files.files import Files
 from nodes.parameters import parse as parse_parameters
 from nodes.trigger.webhook import CREDENTIAL_OF, WebhookParameters
 from orchestrator.record import Status
-from services.errors import RateLimited
 from services.gateway import bodies, callers
-from services.gateway.answers import HTTP_STATUS, Code, Failure, Refused, failure_of, invalid, not_found
+from services.gateway.answers import Code, Failure, Refused, answer, invalid, not_found
 from services.gateway.bodies import Body
 from services.gateway.clients import address_of
+from services.gateway.failures import explained
 from services.gateway.site import Site
 from services.identity.caller import set_caller
-from services.rpc.errors import describe
 from services.usecases.firing import Firing, activator
 from services.usecases.outcomes import Outcome, Outcomes
 
@@ -51,9 +50,10 @@ class Webhooks:
         """Starts the request's run, unless it has one, and answers as the webhook says."""
         try:
             return await self._answer(request)
-        except Exception as error:
-            self._backend.telemetry.webhook(_outcome(error))
-            raise
+        except Exception as error:  # noqa: BLE001 - it is answered as everywhere, and counted
+            failure = explained(request.url.path, error)
+            self._backend.telemetry.webhook(_outcome(failure.http_status))
+            return answer(request, failure)
 
     async def _answer(self, request: Request) -> Response:
         binding = await self._firing.at(f"webhook:{request.path_params['path']}")
@@ -120,17 +120,10 @@ async def request_item(request: Request, body: Body, files: Files, hidden: str =
     return {"json": shown, "files": kept} if kept else {"json": shown}
 
 
-def _outcome(error: Exception) -> str:
-    """What became of a request that started nothing."""
-    if isinstance(error, RateLimited):
-        return "limited"
-    if isinstance(error, Refused):
-        status = failure_of(error).http_status
-    elif isinstance(error, NodeError | TimeoutError):
-        status = 413 if isinstance(error, NodeError) and error.code == "FILE_TOO_LARGE" else 503
-    else:
-        status = HTTP_STATUS[describe(error)[0]]
-    return "unknown" if status == 404 else "failed" if status >= 500 else "refused"
+def _outcome(status: int) -> str:
+    """What became of a request that started nothing, by the status of its answer."""
+    named = {404: "unknown", 429: "limited"}
+    return named.get(status) or ("failed" if status >= 500 else "refused")
 
 
 def _without_run(request: Request, parameters: WebhookParameters) -> Response | None:
