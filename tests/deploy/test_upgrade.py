@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from orchestrator.messages import REVISION
 from temporal.dev_server import DevServer
 from tests.agents.scripted import ScriptedModel
 from tests.deploy.kinds import CHILD_AFTER, CHILD_BEFORE, KINDS, Kinds
-from tests.deploy.processes import Deployment, create, execute, output
+from tests.deploy.processes import Deployment, Process, create, execute, output
 from tests.deploy.releases import NEW, NEW_REVISION, OLD, Operator, Worked, child_of, make_next_release, worked
 from tests.deploy.shop import Shop
 from tests.graphs import sets, trigger, workflow
@@ -41,6 +42,23 @@ def model() -> Iterator[ScriptedModel]:
 @pytest.fixture
 def operate(deployment: Deployment, temporal_server: DevServer) -> Operator:
     return Operator(temporal_server.address, deployment)
+
+
+@dataclass(frozen=True)
+class Release:
+    """The processes of a release, and its API."""
+
+    worker: Process
+    engine: Process
+    stub: Any
+
+
+async def _old_release(deployment: Deployment, operate: Operator) -> Release:
+    """What works before the upgrade."""
+    worker = await deployment.start("worker", ORCHESTRATOR_BUILD_ID=OLD)
+    await operate.make_current(OLD)
+    engine = await deployment.start("serve")
+    return Release(worker, engine, await deployment.stub(engine))
 
 
 async def _ticks(stub: Any, workflow_id: str) -> dict[str, int]:
@@ -80,10 +98,8 @@ async def test_a_rolling_upgrade_loses_nothing(
     operate: Operator,
     temporal_client: Client,
 ) -> None:
-    old_worker = await deployment.start("worker", ORCHESTRATOR_BUILD_ID=OLD)
-    await operate.make_current(OLD)
-    old_engine = await deployment.start("serve")
-    old = await deployment.stub(old_engine)
+    before = await _old_release(deployment, operate)
+    old = before.stub
     kinds = await Kinds.create(old, temporal_client, shop, model)
     ticking = await create(old, TICKING)
     await old.ActivateWorkflow(activation_pb2.ActivateWorkflowRequest(workflow_id=ticking))
@@ -104,10 +120,10 @@ async def test_a_rolling_upgrade_loses_nothing(
     await operate.make_current(NEW)
     new_engine = await deployment.start("serve", source=next_release)
     new = await deployment.stub(new_engine)
-    old_engine.terminate()
+    before.engine.terminate()
     fresh = await kinds.begin(new, shop)
     ticks |= await _ticking_on(new, ticking)
-    old_worker.terminate()
+    before.worker.terminate()
     shop.open.set()
     await new.ResumeExecution(execution_pb2.ResumeExecutionRequest(execution_id=paused))
     for runs in (begun, ramped, fresh):
@@ -117,7 +133,7 @@ async def test_a_rolling_upgrade_loses_nothing(
     assert await output(new, paused) == {"Total": [{"charged": [1000]}]}
     await _assert_all_ticks_completed(new, ticking)
     assert sorted(shop.charged.values()) == [*kinds.charged(), 1000], "each is charged once"
-    assert [await old_engine.ended(), await old_worker.ended()] == [0, 0]
+    assert [await before.engine.ended(), await before.worker.ended()] == [0, 0]
 
     for kind in KINDS:
         assert await worked(temporal_client, begun[kind]) == Worked(REVISION, [OLD, NEW], new_way=False), kind
@@ -149,10 +165,8 @@ async def test_going_back_loses_nothing(
     operate: Operator,
     temporal_client: Client,
 ) -> None:
-    old_worker = await deployment.start("worker", ORCHESTRATOR_BUILD_ID=OLD)
-    await operate.make_current(OLD)
-    old_engine = await deployment.start("serve")
-    old = await deployment.stub(old_engine)
+    before = await _old_release(deployment, operate)
+    old = before.stub
     kinds = await Kinds.create(old, temporal_client, shop, model)
     ticking = await create(old, TICKING)
     shop.open.clear()
@@ -164,8 +178,8 @@ async def test_going_back_loses_nothing(
     upgraded = datetime.now(UTC).isoformat()
     new_engine = await deployment.start("serve", source=next_release)
     new = await deployment.stub(new_engine)
-    old_engine.terminate()
-    old_worker.terminate()
+    before.engine.terminate()
+    before.worker.terminate()
     await new.ActivateWorkflow(activation_pb2.ActivateWorkflowRequest(workflow_id=ticking))
     moved = await kinds.begin(new, shop)
     await _ticking_on(new, ticking)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from temporalio.client import Client
 
     from services.wiring import Parts, Server
+    from tests.services.limits.redis_server import RedisServer
 
 
 def chain(*names: str) -> dict[str, Any]:
@@ -149,6 +150,17 @@ async def api(module_postgres_url: str, temporal_client: "Client") -> AsyncItera
         await server.stop()
         await worker.stop()
         await parts.close()
+
+
+@pytest.fixture
+async def redis() -> "AsyncIterator[RedisServer]":
+    """A Redis that may be killed."""
+    from tests.services.limits.redis_server import RedisServer
+
+    server = RedisServer()
+    await server.start()
+    yield server
+    await server.kill()
 
 
 @pytest.fixture

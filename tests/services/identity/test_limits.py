@@ -1,7 +1,6 @@
 """Tries are counted by all servers together: in Redis, in PostgreSQL, and on when Redis is lost in between."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -11,14 +10,6 @@ from services.rates import SharedRates
 from services.redis import RedisLink
 from tests.services.conftest import Store
 from tests.services.limits.redis_server import RedisServer
-
-
-@pytest.fixture
-async def redis() -> AsyncIterator[RedisServer]:
-    server = RedisServer()
-    await server.start()
-    yield server
-    await server.kill()
 
 
 async def tried(*limits: Limit, key: str = "ada@example.org") -> list[bool]:

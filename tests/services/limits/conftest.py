@@ -1,20 +1,10 @@
-"""What these tests share: a Redis of their own, and somebody who is called."""
+"""What these tests share: somebody who is called."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 
 import pytest
 
 from tests.nodes.http.server import Server, serving
-from tests.services.limits.redis_server import RedisServer
-
-
-@pytest.fixture
-async def redis() -> AsyncIterator[RedisServer]:
-    """A Redis that may be killed."""
-    server = RedisServer()
-    await server.start()
-    yield server
-    await server.kill()
 
 
 @pytest.fixture
