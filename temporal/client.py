@@ -9,6 +9,7 @@ from typing import Any
 
 from temporalio.client import (
     Client,
+    RPCTimeoutOrCancelledError,
     WorkflowExecutionStatus,
     WorkflowFailureError,
     WorkflowHandle,
@@ -36,7 +37,23 @@ from temporal.workflow import OrchestratorWorkflow
 
 TASK_QUEUE = DEFAULT
 RUN_TYPE = "Orchestrator"
+_AWAY = (
+    RPCStatusCode.UNAVAILABLE,
+    RPCStatusCode.DEADLINE_EXCEEDED,
+    RPCStatusCode.RESOURCE_EXHAUSTED,
+    # What it says of calls that its own end cuts short, and the SDK of connections that break under a call.
+    RPCStatusCode.CANCELLED,
+    RPCStatusCode.ABORTED,
+    RPCStatusCode.UNKNOWN,
+    RPCStatusCode.INTERNAL,
+)
 _log = logging.getLogger(__name__)
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether Temporal didn't answer a call, or not to its end: it may have done what it was asked, or not."""
+    # An update that it didn't answer is told of by an error of its own, without a status.
+    return isinstance(error, RPCTimeoutOrCancelledError) or (isinstance(error, RPCError) and error.status in _AWAY)
 
 
 class RunNotFoundError(LookupError):

@@ -14,8 +14,7 @@ from google.rpc.status_pb2 import Status as RpcStatus
 from grpc.aio import ServicerContext
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from temporalio.client import RPCTimeoutOrCancelledError
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.service import RPCError
 from workflow_engine.v1 import workflow_pb2
 
 from orchestrator.errors import DefinitionError, Problem
@@ -34,6 +33,7 @@ from services.errors import (
 from services.rpc import deep_messages
 from services.rpc.definition_codec import problem_messages
 from services.rpc.wrapping import Stream, Unary, WrappingInterceptor
+from temporal.client import is_away
 from temporal.codec import SealedPayloadError
 
 DOMAIN = "workflow_engine"
@@ -63,14 +63,6 @@ TABLE: tuple[tuple[type[Exception], grpc.StatusCode], ...] = (
     (InterfaceError, Code.UNAVAILABLE),
     (PoolTimeoutError, Code.UNAVAILABLE),
 )
-_TEMPORAL_AWAY = (
-    RPCStatusCode.UNAVAILABLE,
-    RPCStatusCode.DEADLINE_EXCEEDED,
-    RPCStatusCode.RESOURCE_EXHAUSTED,
-    # What it says of calls that its own end cuts short.
-    RPCStatusCode.CANCELLED,
-    RPCStatusCode.ABORTED,
-)
 
 
 class Undecodable:
@@ -90,9 +82,7 @@ def describe(error: Exception) -> tuple[grpc.StatusCode, str, str, Sequence[Prob
     if isinstance(error, SealedPayloadError):
         problem = Problem("TEMPORAL_KEY_MISSING", f"this server can't read what Temporal has: {error}")
         return code, problem.code, problem.message, [problem]
-    away = isinstance(error, RPCError) and error.status in _TEMPORAL_AWAY
-    # An update that it didn't answer is told of by an error of its own, without a status.
-    if away or isinstance(error, RPCTimeoutOrCancelledError):
+    if is_away(error):
         message = "Temporal doesn't answer; try again, and if that lasts, check the server's TEMPORAL_ADDRESS"
         return Code.UNAVAILABLE, "TEMPORAL_UNAVAILABLE", message, ()
     return Code.INTERNAL, "INTERNAL", "", ()
@@ -190,13 +180,18 @@ async def _abort(context: "ServicerContext[Any, Any]", method: str, begun: float
         message = f"something went wrong on the server; its log tells more about incident {incident}"
         _log.error("rpc failed", incident=incident, exc_info=error, **fields)
     elif code is Code.UNAVAILABLE:
-        _log.warning("rpc failed", cause=type(error.__cause__ or error).__name__, **fields)
+        _log.warning("rpc failed", cause=_cause(error.__cause__ or error), **fields)
     else:
         _log.info("rpc refused", **fields)
     short = message if len(message) <= _MESSAGE_LENGTH else message[: _MESSAGE_LENGTH - 1] + "…"
     status = RpcStatus(code=code.value[0], message=short, details=_details(reason, problems, error))
     trailer = ("grpc-status-details-bin", status.SerializeToString())
     await context.abort(code, short, (trailer,))
+
+
+def _cause(error: BaseException) -> str:
+    """The error's kind, and the status that Temporal gave; not its words, which may be data."""
+    return f"{type(error).__name__}{f' {error.status.name}' if isinstance(error, RPCError) else ''}"
 
 
 def _details(reason: str, problems: Sequence[Problem], error: Exception) -> list[AnyMessage]:

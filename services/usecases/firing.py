@@ -11,7 +11,7 @@ from orchestrator import exact_json
 from orchestrator.items import INLINE_LIMIT, OUTPUT_LIMIT, Items, Part
 from orchestrator.messages import REVISION
 from orchestrator.start import RunStart
-from services.errors import Forbidden, RateLimited, Unavailable
+from services.errors import Forbidden, RateLimited
 from services.identity.caller import Caller, Role, current_caller, set_caller
 from services.store import executions, payloads
 from services.store.adapters import outages_named
@@ -22,7 +22,7 @@ from services.store.triggers import activations
 from services.store.triggers.tables import BindingRow
 from services.usecases.backend import Backend
 from services.usecases.data import input_too_large
-from services.usecases.starting import EVENT_PREFIX, Starter, told_of
+from services.usecases.starting import EVENT_PREFIX, Starter, WithdrawnError, told_of
 
 TRIGGER = "TRIGGER"
 
@@ -59,10 +59,8 @@ class Firing:
         execution_id = await self._recorded(binding, event_id, items)
         try:
             started = await self._starter.again(execution_id, revision)
-        except Unavailable:
-            if not event_id:
-                # Its run is no more: whoever sends it again begins another.
-                await asyncio.to_thread(self._backend.files.of(binding.workspace, execution_id).forget_now)
+        except WithdrawnError:
+            await asyncio.to_thread(self._backend.files.of(binding.workspace, execution_id).forget_now)
             raise
         await self._noted(binding, started.execution_id)
         return started.execution_id

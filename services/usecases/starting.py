@@ -25,6 +25,7 @@ from services.store.ids import new_id
 from services.store.tables import ExecutionRow
 from services.usecases.backend import Backend
 from services.usecases.data import Input, input_too_large, read_input
+from temporal.client import is_away
 
 # A plan larger than this isn't put into Temporal's history; the run loads it.
 _PLAN_IN_HISTORY = 64 * 1024
@@ -61,6 +62,10 @@ class Started:
     workflow_id: str
     version: int
     status: Status
+
+
+class WithdrawnError(Unavailable):
+    """Temporal refused a run that nobody can name: it didn't begin, and its record is gone."""
 
 
 class Starter:
@@ -164,9 +169,10 @@ class Starter:
         try:
             await self._backend.runs.start(await self._with_plan(start), revision)
         except RPCError as error:
-            await self._not_started(start.execution_id, request_id, error)
-            if error.status in (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED):
-                raise Unavailable("TEMPORAL_UNAVAILABLE", "Temporal doesn't answer; try again later") from error
+            withdrawn = await self._not_started(start.execution_id, request_id, error)
+            if is_away(error):
+                refusal = WithdrawnError if withdrawn else Unavailable
+                raise refusal("TEMPORAL_UNAVAILABLE", "Temporal doesn't answer; try again later") from error
             raise
 
     async def _with_plan(self, start: RunStart) -> RunStart:
@@ -177,17 +183,19 @@ class Starter:
         )
         return replace(start, plan=version.plan if small else None, share=share)
 
-    async def _not_started(self, execution_id: str, request_id: str, error: RPCError) -> None:
+    async def _not_started(self, execution_id: str, request_id: str, error: RPCError) -> bool:
+        """Whether the record of a run that Temporal didn't take is gone; else it says that."""
         # Only a refused connection says for sure that the run didn't begin.
         if not request_id and error.status is RPCStatusCode.UNAVAILABLE:
             async with self._backend.database.transaction() as session:
                 await executions.discard(session, execution_id)
-            return
+            return True
         why = RunError(NOT_STARTED, "Temporal didn't take the run", hint="run it again")
         ended = ExecutionRecord(Status.FAILED, datetime.now(UTC), why)
         recorded = await recording.record(self._backend.database, execution_id, [], ended)
         self._backend.telemetry.run_changed(recorded.change)
         _log.warning("run not started", execution_id=execution_id, status=error.status.name)
+        return False
 
     def _new(self, version: Version, request: ExecuteRequest, given: Input) -> NewExecution:
         user_id = acting(request.user_id)

@@ -39,6 +39,9 @@ SECRET = "postgresql://root:hunter2@db"
         (RPCError(SECRET, RPCStatusCode.UNAVAILABLE, b""), Code.UNAVAILABLE, "TEMPORAL_UNAVAILABLE"),
         (RPCError(SECRET, RPCStatusCode.CANCELLED, b""), Code.UNAVAILABLE, "TEMPORAL_UNAVAILABLE"),
         (RPCError(SECRET, RPCStatusCode.ABORTED, b""), Code.UNAVAILABLE, "TEMPORAL_UNAVAILABLE"),
+        # The SDK's "transport error": the connection broke under the call.
+        (RPCError(SECRET, RPCStatusCode.UNKNOWN, b""), Code.UNAVAILABLE, "TEMPORAL_UNAVAILABLE"),
+        (RPCError(SECRET, RPCStatusCode.INTERNAL, b""), Code.UNAVAILABLE, "TEMPORAL_UNAVAILABLE"),
         (WorkflowUpdateRPCTimeoutOrCancelledError(), Code.UNAVAILABLE, "TEMPORAL_UNAVAILABLE"),
         (RPCError(SECRET, RPCStatusCode.INVALID_ARGUMENT, b""), Code.INTERNAL, "INTERNAL"),
         (IntegrityError(SECRET, {}, Exception(SECRET)), Code.INTERNAL, "INTERNAL"),

@@ -36,6 +36,7 @@ from temporal.client import Ended, RunNotFoundError
 from tests.services.conftest import Store
 
 Code = grpc.StatusCode
+AWAY = [RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.UNKNOWN]
 
 
 @dataclass
@@ -146,7 +147,7 @@ async def test_an_unstarted_run_without_request_id_is_removed(faulty: Faulty) ->
     assert await faulty.store.count("workflow_executions") == 0
 
 
-@pytest.mark.parametrize("status", [RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED])
+@pytest.mark.parametrize("status", AWAY)
 async def test_a_repeated_request_starts_what_the_first_could_not(faulty: Faulty, status: RPCStatusCode) -> None:
     faulty.runs.fault = temporal_is(status)
     text = '{"a":"' + "x" * 100_000 + '"}'
@@ -163,8 +164,9 @@ async def test_a_repeated_request_starts_what_the_first_could_not(faulty: Faulty
     assert (found.status, found.HasField("error"), found.HasField("finished_at")) == (ex.RUNNING, False, False)
 
 
-async def test_a_run_whose_outcome_is_unclear_is_kept(faulty: Faulty) -> None:
-    faulty.runs.fault = temporal_is(RPCStatusCode.DEADLINE_EXCEEDED)
+@pytest.mark.parametrize("status", AWAY[1:])
+async def test_a_run_whose_outcome_is_unclear_is_kept(faulty: Faulty, status: RPCStatusCode) -> None:
+    faulty.runs.fault = temporal_is(status)
     assert await refused(faulty.execute()) == (Code.UNAVAILABLE, "TEMPORAL_UNAVAILABLE")
     assert await faulty.store.count("workflow_executions") == 1
 

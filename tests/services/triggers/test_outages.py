@@ -15,7 +15,7 @@ from tests.services.triggers.conftest import Gateway, gateway_on
 from tests.services.triggers.test_webhooks import hook
 
 
-@pytest.mark.parametrize("status", [RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED])
+@pytest.mark.parametrize("status", [RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.UNKNOWN])
 async def test_temporal_is_away(gateway: Gateway, monkeypatch: pytest.MonkeyPatch, status: RPCStatusCode) -> None:
     path = new_id()
     workflow_id = await gateway.on(hook(path, dedupe_header="X-Id"))
@@ -50,6 +50,26 @@ async def test_an_event_without_an_id_leaves_nothing(gateway: Gateway, monkeypat
     assert refused.status_code == 503
     assert not await gateway.runs(workflow_id)
     assert _files(gateway) == []
+
+
+async def test_a_run_that_began_unheard_has_its_files(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = new_id()
+    begin = Runs.start
+    workflow_id = await gateway.on(hook(path))
+
+    async def unheard(*given: Any) -> None:
+        await begin(*given)
+        raise RPCError("late", RPCStatusCode.DEADLINE_EXCEEDED, b"")
+
+    async with gateway.http() as http:
+        with monkeypatch.context() as away:
+            away.setattr(Runs, "start", unheard)
+            refused = await http.post(f"/webhook/{path}", content=b"\x00" * 100)
+    assert refused.status_code == 503
+    (run,) = await gateway.runs(workflow_id)
+    await gateway.ended(run.execution_id)
+    (kept,) = _files(gateway)
+    assert kept.read_bytes() == b"\x00" * 100
 
 
 def _files(gateway: Gateway) -> list[Path]:
