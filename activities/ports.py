@@ -23,6 +23,10 @@ class StoreUnavailableError(Exception):
     """The store can't be reached now; the same call may succeed later."""
 
 
+class UnrecordedRunError(LookupError):
+    """There is no record of the run, and won't be: nobody can see or steer it."""
+
+
 @dataclass(frozen=True, eq=False)
 class Definition:
     """One immutable version of a workflow, as stored; compared by identity, so that more can be kept of it."""
@@ -223,6 +227,7 @@ class Executions(Protocol):
 
         Idempotent: the same records again change nothing but times. Watchers are told on commit. Says whether the run
         has ended by now, as far as `execution` asks for it: a run that has ended isn't paused any more.
+        UnrecordedRunError if there is no such run.
         """
 
     async def progress(self, execution_id: str, node: str, run_index: int, text: str) -> None:

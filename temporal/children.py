@@ -19,7 +19,7 @@ from orchestrator.messages import PREPARE_CHILD, ChildPlan, ChildRequest, RunReq
 from orchestrator.start import RunStart
 from orchestrator.state import Done, Failed
 from temporal import search_attributes
-from temporal.spilling import STORE_RETRY
+from temporal.attempts import STORE_RETRY
 
 MAX_DEPTH = 10
 MAX_AT_ONCE = 20

@@ -4,18 +4,17 @@ from datetime import timedelta
 from typing import TypeVar
 
 from temporalio import workflow
-from temporalio.common import RetryPolicy
 
 from orchestrator.items import Items
 from orchestrator.messages import SPILL, SpillRequest
 from orchestrator.spill import inline_items, map_items
+from temporal.attempts import STORE_RETRY
 
 T = TypeVar("T")
 # More than this inline is moved before it enters the history again.
 INLINE_TOTAL = 128 * 1024
 # What is smaller than its reference is left where it is.
 _WORTH_MOVING = 256
-STORE_RETRY = RetryPolicy(initial_interval=timedelta(milliseconds=200), maximum_interval=timedelta(seconds=10))
 
 
 async def spilled(execution_id: str, value: T, allowed: int) -> T:

@@ -10,9 +10,8 @@ from orchestrator.messages import REVISION, RunRequest, RunResult
 from orchestrator.start import RunStart
 from orchestrator.triggering import FIRE_TRIGGER, POLL_TRIGGER, Fired, Moment, Polled, TriggerRequest
 from temporal import search_attributes
-from temporal.attempts import HEARTBEAT_TIMEOUT, RETRY
+from temporal.attempts import HEARTBEAT_TIMEOUT, RETRY, STORE_RETRY
 from temporal.priorities import priority_of
-from temporal.spilling import STORE_RETRY
 
 _SCHEDULED = SearchAttributeKey.for_datetime("TemporalScheduledStartTime")
 _RUN = "Orchestrator"

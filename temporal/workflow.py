@@ -32,16 +32,18 @@ from orchestrator.record import ExecutionRecord, NodeRecord, Status
 from orchestrator.state import Done, Failed, RunState, Task, Waiting
 from temporal import search_attributes
 from temporal.agents import Agents
-from temporal.attempts import HEARTBEAT_TIMEOUT
+from temporal.attempts import HEARTBEAT_TIMEOUT, HOPELESS, STORE_RETRY, is_unrecorded
 from temporal.cancellation import heed, loaded
 from temporal.children import call_workflow, start_error_workflow
 from temporal.nodes import run_node
 from temporal.people import People, answer_refusals
-from temporal.spilling import INLINE_TOTAL, STORE_RETRY, spilled
+from temporal.spilling import INLINE_TOTAL, spilled
 from temporal.waits import await_call, call_refusals
 
 T = TypeVar("T")
-LOCAL_RETRY = RetryPolicy(initial_interval=timedelta(milliseconds=100), maximum_attempts=3)
+LOCAL_RETRY = RetryPolicy(
+    initial_interval=timedelta(milliseconds=100), maximum_attempts=3, non_retryable_error_types=HOPELESS
+)
 # Data above this is worked on in an ordinary activity: a local one would hold up the workflow.
 LOCAL_BYTES = 1024 * 1024
 # At this multiple of the history at which Temporal suggests to continue as new, nothing more is started until then.
@@ -251,7 +253,8 @@ class OrchestratorWorkflow:
         try:
             result = await handle
         except FailureError as error:
-            if is_cancelled_exception(error):
+            # Without a record nobody hears of the run, whatever it does: it fails before it does more.
+            if is_cancelled_exception(error) or is_unrecorded(error):
                 raise
             # The store is out of reach for longer than a local activity may take: ordinary ones wait for it.
             workflow.logger.warning("recording is delayed: %s", error.cause or error)

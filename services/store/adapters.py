@@ -17,6 +17,7 @@ from activities.ports import (
     Link,
     Question,
     StoreUnavailableError,
+    UnrecordedRunError,
 )
 from orchestrator.errors import DefinitionError, Problem
 from orchestrator.items import ONE_EMPTY_ITEM, Items
@@ -24,7 +25,7 @@ from orchestrator.model import NodeType
 from orchestrator.people import Answer
 from orchestrator.record import ExecutionRecord, NodeRecord
 from orchestrator.start import RunStart, Share
-from services.errors import execution_not_found
+from services.errors import NotFound, execution_not_found
 from services.observability.telemetry import Telemetry
 from services.store import checkpoints, executions, payloads, recording, transcripts, workflows
 from services.store.definitions import Definitions
@@ -190,8 +191,11 @@ class StoredExecutions:
         self, execution_id: str, nodes: Sequence[NodeRecord], execution: ExecutionRecord | None = None
     ) -> bool:
         """Writes records in one statement."""
-        async with outages_named():
-            recorded = await recording.record(self._database, execution_id, nodes, execution)
+        try:
+            async with outages_named():
+                recorded = await recording.record(self._database, execution_id, nodes, execution)
+        except NotFound as error:
+            raise UnrecordedRunError(error.message) from None
         self._telemetry.run_changed(recorded.change)
         return recorded.ended
 

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from temporalio import activity
 from temporalio.client import WorkflowHandle
-from temporalio.exceptions import ApplicationError, CancelledError
+from temporalio.exceptions import ActivityError, ApplicationError, CancelledError
 
-from activities.ports import StoreUnavailableError
+from activities.ports import StoreUnavailableError, UnrecordedRunError
 from orchestrator.messages import ADVANCE
 from orchestrator.record import ExecutionRecord, NodeStatus, Status
 from temporal.client import Runs
@@ -243,6 +243,28 @@ async def test_recording_waits_for_the_store(engine: Engine) -> None:
     assert recorded.runs() == {"Start": 1, "Code": 1, "B": 1}
     assert recorded.execution
     assert recorded.execution.status is Status.COMPLETED
+
+
+@pytest.mark.parametrize(("calls", "ran"), [(0, set()), (1, {"Start"})], ids=["never", "no more"])
+async def test_a_run_without_a_record_fails(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, calls: int, ran: set[str]
+) -> None:
+    """Nobody would hear of it: so it goes no further, and tries nothing again and again."""
+    record = engine.executions.record
+
+    async def unknown(*given: Any, **named: Any) -> bool:
+        nonlocal calls
+        if not calls:
+            raise UnrecordedRunError("there is no such run")
+        calls -= 1
+        return await record(*given, **named)
+
+    monkeypatch.setattr(engine.executions, "record", unknown)
+    handle = await engine.start(FEATURES["effectful"].definition, {"n": 4})
+    failure = await engine.failure(handle)
+    assert isinstance(failure, ActivityError)
+    assert str(failure.cause) == "UnrecordedRunError: there is no such run"
+    assert engine.recorded(handle).runs().keys() == ran
 
 
 @pytest.mark.parametrize("feature", ["fused", "effectful"])

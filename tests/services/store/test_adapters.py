@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from activities.ports import ChildExecution, StoreUnavailableError
+from activities.ports import ChildExecution, StoreUnavailableError, UnrecordedRunError
 from orchestrator.errors import DefinitionError, Problem
 from orchestrator.record import NodeRecord, NodeStatus
 from services.store import executions, workflows
@@ -90,3 +90,9 @@ async def test_a_cut_connection_is_an_outage_and_then_over(store: Store) -> None
         except StoreUnavailableError:
             failures += 1
     assert failures == 1
+
+
+async def test_a_run_without_a_record_is_told_of(store: Store) -> None:
+    _, _, stored = adapters(store.database)
+    with pytest.raises(UnrecordedRunError, match="none"):
+        await stored.record("none", [NodeRecord("T", 0, NodeStatus.COMPLETED)])
