@@ -170,13 +170,11 @@ class Agents:
 
     async def _step(self, root: str, talk: Conversation, name: str, task: Any, result: type[T]) -> T:
         self.busy[root] += 1
-        plan = self.interpreter.plan
-        queue = plan.nodes[plan.positions[talk.agent]].queue
         try:
             done: T = await workflow.execute_activity(
                 name,
                 task,
-                task_queue=task_queue(queue, workflow.info().task_queue),
+                task_queue=task_queue(self._queue(talk, task), workflow.info().task_queue),
                 result_type=result,
                 start_to_close_timeout=_LONGEST_ATTEMPT,
                 heartbeat_timeout=HEARTBEAT_TIMEOUT,
@@ -192,6 +190,14 @@ class Agents:
             self.busy[root] -= 1
         heed()
         return done
+
+    def _queue(self, talk: Conversation, task: AgentTask | ToolTask) -> str:
+        """The agent's queue; a tool that has one of its own runs there, so users' code does whoever calls it."""
+        plan = self.interpreter.plan
+        own = ""
+        if isinstance(task, ToolTask) and task.request.route == "node":
+            own = plan.nodes[plan.positions[task.request.provider]].queue
+        return own or plan.nodes[plan.positions[talk.agent]].queue
 
     def _task(self, talk: Conversation) -> AgentTask:
         return AgentTask(

@@ -64,13 +64,25 @@ async def test_code_runs_on_its_own_worker(apart: Api, monkeypatch: pytest.Monke
     assert (await history(apart, run))["S"].outputs[0].items_json == '[{"json":{"value":2}}]'
 
 
-async def test_agents_work_on_their_own_worker(apart: Api) -> None:
+CALCULATION = {"language": "python", "code": "return [{'n': items[0]['n'] + 1}]"}
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "queue"),
+    [
+        (sets("Tool", at="{{ $fromAI('at') }}"), {"at": "it"}, "ai"),
+        (node("Tool", "ACTION_NODE", "RUN_CODE", CALCULATION), {"n": 1}, "code"),
+    ],
+    ids=["any other", "code"],
+)
+async def test_agents_work_on_their_own_worker(
+    apart: Api, tool: dict[str, Any], arguments: dict[str, Any], queue: str
+) -> None:
     """Start ─ Agent, with a tool that it calls."""
     model = ScriptedModel()
-    model.reply = lambda _: [("Look", {"at": "it"})] if len(model.requests) == 1 else "seen"
+    model.reply = lambda _: [("Tool", arguments)] if len(model.requests) == 1 else "seen"
     agent = node("Agent", "AI_AGENT_NODE", "ROUTER_AGENT", {"model_name": "m", "base_url": model.url, "prompt": "Look"})
-    nodes = [graphs.trigger(), agent, sets("Look", at="{{ $fromAI('at') }}")]
-    workflow = graphs.workflow("agents", nodes, "Start -> Agent", "Agent -ai_tool-> Look")
+    workflow = graphs.workflow("agents", [graphs.trigger(), agent, tool], "Start -> Agent", "Agent -ai_tool-> Tool")
     run = await execute(apart, await apart.create(workflow))
     await watch(apart, run)
     ended = await get(apart, run)
@@ -78,8 +90,8 @@ async def test_agents_work_on_their_own_worker(apart: Api) -> None:
     events = (await apart.client.get_workflow_handle(run).fetch_history()).events
     scheduled = [event.activity_task_scheduled_event_attributes for event in events]
     queues = {one.activity_type.name: one.task_queue.name for one in scheduled if one.activity_type.name}
-    ai = f"{apart.parts.settings.orchestrator_task_queue}-ai"
-    assert queues == {AGENT_TURN: ai, CALL_TOOL: ai}
+    runs = apart.parts.settings.orchestrator_task_queue
+    assert queues == {AGENT_TURN: f"{runs}-ai", CALL_TOOL: f"{runs}-{queue}"}
 
 
 async def test_a_run_still_starts_eagerly(apart: Api) -> None:
