@@ -11,6 +11,7 @@ from services.cli import (
     identity_commands,
     limit_commands,
     node_commands,
+    retention_commands,
     schedule_commands,
     task_commands,
     workflow_commands,
@@ -29,6 +30,7 @@ app.add_typer(credential_commands.app, name="credentials")
 app.add_typer(node_commands.app, name="nodes")
 app.add_typer(task_commands.app, name="tasks")
 app.add_typer(limit_commands.app, name="limits")
+app.add_typer(retention_commands.app, name="retention")
 app.add_typer(schedule_commands.app, name="schedules")
 identity_commands.add_to(app)
 

@@ -120,8 +120,15 @@ def test_people_sign_in_and_manage_what_others_may(start: Start, environment: di
     key = cli.json("api-keys", "create", "ci", "--role", "viewer", "--days", "3")
     assert {each["name"] for each in cli.json("api-keys", "list")["api_keys"]} == {"made with the user", "ci"}
     assert cli.process("api-keys", "revoke", key["id"]).returncode == 0
+
+    nothing = {"days": None, "failed_days": None}
+    assert cli.json("retention", "show") == {"own": nothing, "applying": {"days": 0, "failed_days": 0}}
+    shown = cli.json("retention", "set", "--days", "30", "--failed-days", "90")
+    assert shown["own"] == {"days": 30, "failed_days": 90}
+    assert cli.json("retention", "set", "--failed-days", "-1")["own"] == {"days": 30, "failed_days": None}
+    assert cli.process("retention", "set").returncode == 1
     told = [each["action"] for each in cli.json("audit", "--actor", owner["user_id"])["events"]]
-    assert {"api_key.create", "api_key.revoke", "member.remove", "session.begin"} <= set(told)
+    assert {"api_key.create", "api_key.revoke", "member.remove", "retention.set", "session.begin"} <= set(told)
 
     assert {each["email"] for each in cli.json("users", "list")["users"]} == {EMAIL, "bob@example.org"}
     assert cli.process("sign-out").returncode == 0
