@@ -14,7 +14,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.data import idempotency_key
 from activities.ports import StoreUnavailableError
-from nodes.base import BaseNodeExecutor, Item, NodeExecutionContext, NodeExecutionResult, Output
+from nodes.base import BaseNodeExecutor, Item, NodeExecutionContext, NodeExecutionResult, NodeExecutor, Output
 from nodes.credentials.redaction import Redaction
 from nodes.equipment import Equipment
 from nodes.errors import NodeError, PermanentError, PostponedError, RetryableError
@@ -29,6 +29,8 @@ from orchestrator.interpreter import error_json
 from orchestrator.model import Node
 from orchestrator.plan import ERROR_PORT, NodePlan
 
+# What an executor may return as it is; anything else is items.
+_PRODUCED = (Output, Sleep, AwaitCall, CallWorkflow, Iterate, Converse, Ask)
 # What says by itself what it is.
 _NAMED = (NodeError, PostponedError, StoreUnavailableError, ApplicationError)
 
@@ -53,7 +55,9 @@ class Reading:
         """Reads a node's parameters."""
         raw = {name: value for name, value in node.parameters.items() if name in executor.raw}
         templated = {name: value for name, value in node.parameters.items() if name not in raw}
-        uses_trigger = any("$trigger" in text for _, text in expression.walk(node.parameters))
+        # Third parties' code may look at `context.trigger`.
+        foreign = not isinstance(executor, NodeExecutor)
+        uses_trigger = foreign or any("$trigger" in text for _, text in expression.walk(node.parameters))
         return Reading(ParameterTree.read(templated), raw, uses_trigger)
 
 
@@ -145,8 +149,7 @@ class Call:
     @property
     def shown_logs(self) -> list[str]:
         """The log's lines, without secrets."""
-        redaction = self.redaction
-        return [redaction.text(line) for line in self.logs]
+        return [self.redaction.text(line) for line in self.logs]
 
     def error(self, error: NodeError, index: int | None, attempt: int = 1) -> RunError:
         """A node's failure as it is recorded."""
@@ -172,7 +175,7 @@ class Call:
             if not returned.success:
                 raise PermanentError(returned.error_message or "the executor reported an error")
             returned = returned.output_data
-        if isinstance(returned, Output | Sleep | AwaitCall | CallWorkflow | Iterate | Converse | Ask):
+        if isinstance(returned, _PRODUCED):
             return returned
         port = self.plan.outputs[0] if self.plan.outputs else ""
         return Output({port: items_of(returned)} if port else {})

@@ -74,6 +74,11 @@ def test_both_ways_make_it_known(catalogue: Catalogue) -> None:
     assert [problem.message for problem in catalogue.problems(node)] == ["text is missing; say which text to count"]
 
 
+def test_it_is_told_what_the_run_was_started_with() -> None:
+    node = Node(id="n", name="N", type=NodeType.CUSTOM_NODE, subtype="WORD_COUNT", parameters={"text": "x"})
+    assert Reading.of(node, WordCount()).uses_trigger
+
+
 def test_the_page_shows_the_file() -> None:
     page = (ROOT / "docs/extending.md").read_text(encoding="utf-8")
     assert f"```python\n{PROGRAM.read_text(encoding='utf-8')}```" in page
