@@ -281,9 +281,9 @@ def _large(count: int) -> str:
 def _seconds(text: str, catalogue: Any) -> float:
     times = []
     for _ in range(3):
-        began = time.perf_counter()
+        began = time.thread_time()
         problems = validate(read_json(text), catalogue)
-        times.append(time.perf_counter() - began)
+        times.append(time.thread_time() - began)
         assert not [problem for problem in problems if problem.code == "CYCLE_WITHOUT_LOOP"]
     return min(times)
 
