@@ -53,8 +53,11 @@ class Data:
 
     def within(self, most: int) -> "Data":
         """The same, for lists of at most so many bytes; 0 for as many as anywhere."""
+        most = min(most or OUTPUT_LIMIT, OUTPUT_LIMIT)
+        if most == self._most:
+            return self
         narrower = copy(self)
-        narrower._most = min(most or OUTPUT_LIMIT, OUTPUT_LIMIT)
+        narrower._most = most
         return narrower
 
     async def load(self, items: Items) -> list[Item]:

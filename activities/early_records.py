@@ -10,7 +10,7 @@ from activities.ports import Executions, StoreUnavailableError
 from orchestrator.record import NodeRecord
 
 # Seconds that records wait for each other, or for an `advance` that takes them along.
-GATHERED = 0.05
+GATHERED = 0.1
 # So many records are remembered as written.
 MOST_WRITTEN = 10_000
 

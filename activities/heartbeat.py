@@ -21,14 +21,20 @@ async def heartbeats() -> AsyncIterator[None]:
         yield
         return
 
-    async def beat() -> None:
-        while True:
-            # An activity that is done sooner spares Temporal the call.
-            await asyncio.sleep(HEARTBEAT)
-            activity.heartbeat(postponed())
+    loop = asyncio.get_running_loop()
+    next_beat: asyncio.TimerHandle
 
-    beating = asyncio.create_task(beat())
+    def in_a_while() -> asyncio.TimerHandle:
+        return loop.call_later(HEARTBEAT, beat)
+
+    def beat() -> None:
+        nonlocal next_beat
+        activity.heartbeat(postponed())
+        next_beat = in_a_while()
+
+    # An activity that is done sooner spares Temporal the call.
+    next_beat = in_a_while()
     try:
         yield
     finally:
-        beating.cancel()
+        next_beat.cancel()

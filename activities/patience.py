@@ -36,11 +36,12 @@ class _Patient:
         self._once = once
 
     def __getattr__(self, name: str) -> Any:
-        method = getattr(self._inner, name)
         if name in self._once:
-            return method
+            return getattr(self._inner, name)
 
         async def repeated(*given: Any, **named: Any) -> Any:
-            return await patiently(lambda: method(*given, **named))
+            return await patiently(lambda: getattr(self._inner, name)(*given, **named))
 
+        # From now on it is found without coming here.
+        self.__dict__[name] = repeated
         return repeated

@@ -1,6 +1,6 @@
 """Finds the data that a state carries inline, so that it can be moved to the payload store."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeVar
 
@@ -30,12 +30,19 @@ def _map(value: Any, change: Callable[[Items], Items]) -> Any:
 
 def inline_items(value: Any, at_least: int) -> list[Items]:
     """Every Items in a tree that carries at least so many bytes inline, in a fixed order."""
-    found: list[Items] = []
+    return [items for items in _each(value) if items.inline_size >= at_least]
 
-    def collect(items: Items) -> Items:
-        if items.inline_size >= at_least:
-            found.append(items)
-        return items
 
-    map_items(value, collect)
-    return found
+def _each(value: Any) -> Iterator[Items]:
+    """Every Items in a tree, in the order in which `map_items` comes to them."""
+    if isinstance(value, Items):
+        yield value
+    elif isinstance(value, dict):
+        for child in value.values():
+            yield from _each(child)
+    elif isinstance(value, list | tuple):
+        for child in value:
+            yield from _each(child)
+    elif is_dataclass(value) and not isinstance(value, type):
+        for each in fields(value):
+            yield from _each(getattr(value, each.name))

@@ -67,7 +67,10 @@ class _Client(OutboundInterceptor):
             input.headers = {**input.headers, HEADER: _payload(current)}
             return await super().start_workflow(input)
         with _tracer.start_as_current_span("start run", kind=SpanKind.PRODUCER) as span:
-            input.headers = {**input.headers, HEADER: _payload(span.get_span_context())}
+            own = span.get_span_context()
+            # There is none where nothing is traced.
+            if own.is_valid:
+                input.headers = {**input.headers, HEADER: _payload(own)}
             return await super().start_workflow(input)
 
 

@@ -1,17 +1,25 @@
 """The addresses at which runs that wait for a call are called: signed, so that knowing a run's id isn't enough."""
 
 from collections.abc import Callable
+from functools import lru_cache
 
 from services.identity.signing import Signer
 from services.store.keyring import KeyRing
 
 _PURPOSE = "resume"
+# Runs whose address is remembered: each of their nodes may be asked for it.
+_RECENT = 1000
 
 
 def resume_urls(keys: KeyRing, public_url: str) -> Callable[[str], str]:
     """Makes the address of a run, by its id."""
     signer = Signer(keys, _PURPOSE)
-    return lambda execution_id: f"{public_url}/webhook/wait/{execution_id}/{signer.sign(execution_id)}"
+
+    @lru_cache(maxsize=_RECENT)
+    def of(execution_id: str) -> str:
+        return f"{public_url}/webhook/wait/{execution_id}/{signer.sign(execution_id)}"
+
+    return of
 
 
 class Resuming:

@@ -64,6 +64,8 @@ class Telemetry:
 
     def nodes_recorded(self, definition: Definition, execution_id: str, records: Sequence[NodeRecord]) -> None:
         """Node runs were recorded; see activities.ports.Observer."""
+        if not self.watching and not _LEVELS.isEnabledFor(logging.INFO):
+            return
         for record in records:
             if record.status.ended or record.status is NodeStatus.RETRYING:
                 self._node_recorded(definition, execution_id, record)
