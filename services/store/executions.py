@@ -22,6 +22,8 @@ from services.store.limits import refusal
 from services.store.recording import payload_refs
 from services.store.tables import AttemptRow, ExecutionRow, NodeRunRow, VersionRow, WorkflowRow
 
+# That of the event that a run was recorded.
+FIRST_SEQUENCE = 1
 _Query = TypeVar("_Query", bound=Select[Any])
 
 _INSERT = """
@@ -126,7 +128,7 @@ async def insert(connection: Driver, new: NewExecution, *, latest: bool = False,
         "at": new.at,
         "finished_at": new.at if new.completed else None,
         "outputs": "{}" if new.completed else None,
-        "last_sequence": 2 if new.completed else 1,
+        "last_sequence": FIRST_SEQUENCE + new.completed,
         "status_sequence": 2 if new.completed else None,
     }
     refs = payload_refs(_lists(start))
@@ -217,6 +219,12 @@ async def reopen(session: AsyncSession, execution_id: str) -> None:
         .where(ExecutionRow.id == execution_id)
         .values(status=Status.RUNNING.value, error=None, finished_at=None, status_sequence=None, status_at=None)
     )
+
+
+async def locked_sequence(session: AsyncSession, execution_id: str) -> int:
+    """The number of the run's latest event, which nobody adds to until the session ends; 0 without a record."""
+    query = select(ExecutionRow.last_sequence).where(ExecutionRow.id == execution_id)
+    return await session.scalar(query.with_for_update()) or 0
 
 
 async def discard(session: AsyncSession, execution_id: str) -> None:

@@ -20,7 +20,7 @@ from services.identity.scope import acting, actor, scope
 from services.store import executions, recording, serial
 from services.store.audit import entry
 from services.store.definitions import Version
-from services.store.executions import NewExecution
+from services.store.executions import FIRST_SEQUENCE, NewExecution
 from services.store.ids import new_id
 from services.store.tables import ExecutionRow
 from services.usecases.backend import Backend
@@ -152,7 +152,8 @@ class Starter:
                 await executions.reopen(session, execution_id)
         status = Status.RUNNING if lost else Status(row.status)
         if lost and row.start is not None:
-            await self._hand_over(serial.read(row.start, RunStart), row.request_id or "", revision)
+            start = serial.read(row.start, RunStart)
+            await self._hand_over(start, row.request_id or "", revision, row.last_sequence)
         return Started(row.id, row.workflow_id or "", row.version, status)
 
     async def ready(self, execution_id: str) -> RunStart:
@@ -165,11 +166,23 @@ class Starter:
             raise Unavailable("RUN_NOT_STARTABLE", "the run was recorded without what it starts with")
         return await self._with_plan(serial.read(row.start, RunStart))
 
-    async def _hand_over(self, start: RunStart, request_id: str, revision: int = REVISION) -> None:
+    async def _hand_over(
+        self, start: RunStart, request_id: str, revision: int = REVISION, sequence: int = FIRST_SEQUENCE
+    ) -> None:
+        """Starts a run whose record is at this sequence number."""
         try:
             await self._backend.runs.start(await self._with_plan(start), revision)
         except RPCError as error:
-            withdrawn = await self._not_started(start.execution_id, request_id, error)
+            async with self._backend.database.transaction() as session:
+                if await executions.locked_sequence(session, start.execution_id) > sequence:
+                    # It was taken, and only the answer was lost.
+                    return
+                # Nothing but a refused connection says that the run didn't begin.
+                withdrawn = not request_id and error.status is RPCStatusCode.UNAVAILABLE
+                if withdrawn:
+                    await executions.discard(session, start.execution_id)
+            if not withdrawn:
+                await self._not_started(start.execution_id, error)
             if is_away(error):
                 refusal = WithdrawnError if withdrawn else Unavailable
                 raise refusal("TEMPORAL_UNAVAILABLE", "Temporal doesn't answer; try again later") from error
@@ -183,19 +196,12 @@ class Starter:
         )
         return replace(start, plan=version.plan if small else None, share=share)
 
-    async def _not_started(self, execution_id: str, request_id: str, error: RPCError) -> bool:
-        """Whether the record of a run that Temporal didn't take is gone; else it says that."""
-        # Only a refused connection says for sure that the run didn't begin.
-        if not request_id and error.status is RPCStatusCode.UNAVAILABLE:
-            async with self._backend.database.transaction() as session:
-                await executions.discard(session, execution_id)
-            return True
+    async def _not_started(self, execution_id: str, error: RPCError) -> None:
         why = RunError(NOT_STARTED, "Temporal didn't take the run", hint="run it again")
         ended = ExecutionRecord(Status.FAILED, datetime.now(UTC), why)
         recorded = await recording.record(self._backend.database, execution_id, [], ended)
         self._backend.telemetry.run_changed(recorded.change)
         _log.warning("run not started", execution_id=execution_id, status=error.status.name)
-        return False
 
     def _new(self, version: Version, request: ExecuteRequest, given: Input) -> NewExecution:
         user_id = acting(request.user_id)
@@ -273,7 +279,7 @@ def told_of(start: RunStart) -> dict[str, object]:
 
 
 def _never_started(row: ExecutionRow) -> bool:
-    if row.last_sequence <= 1:
+    if row.last_sequence <= FIRST_SEQUENCE:
         return row.status == Status.RUNNING
     error = serial.read_optional(row.error, RunError)
     nothing_ran = row.status_sequence is not None and row.last_sequence == row.status_sequence <= 2

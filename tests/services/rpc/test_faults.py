@@ -1,7 +1,7 @@
 """What clients are told, and what is recorded, when Temporal or PostgreSQL is away."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -21,7 +21,7 @@ from nodes.factory import get_node_executor_factory
 from nodes.http.egress import Egress
 from orchestrator.errors import Problem, RunError
 from orchestrator.model import Workflow
-from orchestrator.record import NodeRecord, NodeStatus, Status
+from orchestrator.record import ExecutionRecord, NodeRecord, NodeStatus, Status
 from orchestrator.start import RunStart
 from services.identity.identity import Identity
 from services.rpc.server import WORKFLOW_SERVICE, GrpcServer, PortTakenError
@@ -44,10 +44,14 @@ class FaultyRuns:
     """Stands for Temporal: fails as told, and remembers what was started."""
 
     fault: Exception | None = None
+    # What comes of a start before it fails.
+    meanwhile: Callable[[RunStart], Awaitable[object]] | None = None
     started: list[RunStart] = field(default_factory=list)
     over: dict[str, Ended] = field(default_factory=dict)
 
     async def start(self, start: RunStart, revision: int = 0) -> None:
+        if self.meanwhile is not None:
+            await self.meanwhile(start)
         if self.fault is not None:
             raise self.fault
         self.started.append(start)
@@ -169,6 +173,28 @@ async def test_a_run_whose_outcome_is_unclear_is_kept(faulty: Faulty, status: RP
     faulty.runs.fault = temporal_is(status)
     assert await refused(faulty.execute()) == (Code.UNAVAILABLE, "TEMPORAL_UNAVAILABLE")
     assert await faulty.store.count("workflow_executions") == 1
+
+
+@pytest.mark.parametrize("request_id", ["", "r"])
+@pytest.mark.parametrize("ended", [False, True])
+@pytest.mark.parametrize("status", AWAY)
+async def test_a_run_that_began_is_started_though_the_answer_is_lost(
+    faulty: Faulty, status: RPCStatusCode, ended: bool, request_id: str
+) -> None:
+    async def begin(start: RunStart) -> None:
+        end = ExecutionRecord(Status.COMPLETED, datetime.now(UTC)) if ended else None
+        await recording.record(
+            faulty.store.database, start.execution_id, [NodeRecord("T", 0, NodeStatus.COMPLETED)], end
+        )
+
+    if request_id:
+        # An earlier try that got nowhere leaves a record behind.
+        faulty.runs.fault = temporal_is(RPCStatusCode.UNAVAILABLE)
+        await refused(faulty.execute(request_id=request_id))
+    faulty.runs.fault, faulty.runs.meanwhile = temporal_is(status), begin
+    run = await faulty.execute(request_id=request_id)
+    found = await faulty.get(run)
+    assert (found.status, found.HasField("error")) == (ex.COMPLETED if ended else ex.RUNNING, False)
 
 
 async def test_a_crash_between_record_and_start_is_made_good(faulty: Faulty) -> None:

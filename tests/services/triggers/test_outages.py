@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from temporalio.service import RPCError, RPCStatusCode
+from workflow_engine.v1 import execution_pb2
 
 from services.embedded import EmbeddedPostgres
 from services.store import migrate
@@ -65,9 +66,10 @@ async def test_a_run_that_began_unheard_has_its_files(gateway: Gateway, monkeypa
         with monkeypatch.context() as away:
             away.setattr(Runs, "start", unheard)
             refused = await http.post(f"/webhook/{path}", content=b"\x00" * 100)
-    assert refused.status_code == 503
+    # By then the run may have said itself that it began.
+    assert refused.status_code in (202, 503)
     (run,) = await gateway.runs(workflow_id)
-    await gateway.ended(run.execution_id)
+    assert execution_pb2.ExecutionStatus.Name((await gateway.ended(run.execution_id)).status) == "COMPLETED"
     (kept,) = _files(gateway)
     assert kept.read_bytes() == b"\x00" * 100
 
