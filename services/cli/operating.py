@@ -24,11 +24,17 @@ async def operated(command: str) -> AsyncIterator[tuple[Settings, Database]]:
         async with Database(settings.database_url.get_secret_value()) as database:
             yield settings, database
     except OperationalError as error:
-        raise Failure(f"PostgreSQL can't be reached: {error.orig}. Check DATABASE_URL", "UNAVAILABLE") from None
+        raise unreachable(error) from None
     except ProgrammingError:
         raise Failure("the database lacks tables; run `orchestrator migrate`", "SCHEMA_BEHIND") from None
     except ServiceError as error:
         raise from_service(error) from None
+
+
+def unreachable(error: OperationalError) -> Failure:
+    """PostgreSQL doesn't answer: why, in one line."""
+    why = " ".join(str(error.orig).split())
+    return Failure(f"PostgreSQL can't be reached: {why}. Check DATABASE_URL", "UNAVAILABLE")
 
 
 async def temporal(settings: Settings, *, measured: bool = False, traced: bool = False) -> "Client":

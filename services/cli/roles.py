@@ -13,7 +13,7 @@ from nodes.factory import get_node_executor_factory
 from services.cli import lifeline
 from services.cli.console import on_stop_signals
 from services.cli.failure import Exit, Failure
-from services.cli.operating import temporal
+from services.cli.operating import temporal, unreachable
 from services.cli.process import current_settings, settled
 from services.observability import tracing
 from services.settings import Settings
@@ -76,7 +76,7 @@ async def migrate() -> Exit:
             return Exit.OK
         await asyncio.to_thread(migrations.upgrade, url)
     except OperationalError as error:
-        raise _unreachable(error) from None
+        raise unreachable(error) from None
     except CommandError as error:
         raise Failure(f"the database is of another version of this program: {error}", "SCHEMA_UNKNOWN") from None
     print("The database is up to date.")
@@ -108,7 +108,7 @@ async def _run(roles: Sequence[Role], metrics_port: int = 0) -> Exit:
         say_ready(metrics_port)
         await asyncio.wait([told, *ends], return_when=asyncio.FIRST_COMPLETED)
     except OperationalError as error:
-        raise _unreachable(error) from None
+        raise unreachable(error) from None
     except migrations.SchemaBehind as error:
         raise Failure(str(error), "SCHEMA_BEHIND") from None
     finally:
@@ -126,7 +126,3 @@ async def _told(stopping: asyncio.Event) -> None:
 async def _client(settings: Settings) -> Client:
     measured = settings.orchestrator_metrics_port is not None
     return await temporal(settings, measured=measured, traced=tracing.wanted())
-
-
-def _unreachable(error: OperationalError) -> Failure:
-    return Failure(f"PostgreSQL can't be reached: {error.orig}. Check DATABASE_URL", "UNAVAILABLE")

@@ -1,25 +1,18 @@
 """What `orchestrator credentials rotate-keys` and `new-key` do."""
 
-from sqlalchemy.exc import OperationalError
-
 from services.cli.failure import Exit, Failure, plain, print_json
-from services.cli.process import current_settings
-from services.store.engine import Database
+from services.cli.operating import operated
 from services.store.integrations_rotation import rotate
 from services.store.keyring import new_key, read_keys
 
 
 async def rotate_keys(as_json: bool) -> Exit:
     """Seal everything again under the current key."""
-    settings = current_settings("rotate-keys", for_people=True)
-    if settings.secret_key is None:
-        raise Failure("SECRET_KEY isn't set: put the new key first, and the old one after a comma", "NO_SECRET_KEY")
-    keys = read_keys(settings.secret_key.get_secret_value())
-    try:
-        async with Database(settings.database_url.get_secret_value()) as database:
-            done = await rotate(database, keys)
-    except OperationalError as error:
-        raise Failure(f"PostgreSQL can't be reached: {error.orig}. Check DATABASE_URL", "UNAVAILABLE") from None
+    async with operated("rotate-keys") as (settings, database):
+        if settings.secret_key is None:
+            raise Failure("SECRET_KEY isn't set: put the new key first, and the old one after a comma", "NO_SECRET_KEY")
+        keys = read_keys(settings.secret_key.get_secret_value())
+        done = await rotate(database, keys)
     if as_json:
         shown = {"sealed_again": done.sealed_again, "current_already": done.current_already, "stuck": done.stuck}
         print_json({"key": keys.current, **shown})
