@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar
 
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     from mcp_types import Tool
 
     from nodes.http.egress import Egress
+    from nodes.mcp.place import Place
     from nodes.mcp.registry import RegisteredServer
     from nodes.mcp.session import Session
     from nodes.mcp.stdio import KeptProcess
@@ -24,25 +24,6 @@ LISTING_LIVES = 60.0
 _MOST_LISTINGS = 500
 START_TIMEOUT = 30.0
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a server is: `server` is a registered one's id, or `url` with the headers to send.
-
-    `owner` keeps what one credential may see apart from what another may; `credential` is its name.
-    """
-
-    server: str = ""
-    url: str = ""
-    headers: Mapping[str, str] = field(default_factory=dict)
-    owner: str = ""
-    credential: str = ""
-
-    @property
-    def key(self) -> tuple[str, str, str]:
-        """What its listing is kept under."""
-        return (self.server, self.url, self.owner)
 
 
 class McpServers:

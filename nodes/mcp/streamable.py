@@ -15,7 +15,7 @@ from nodes.errors import NodeError, PermanentError, RetryableError
 from nodes.http.egress import Egress
 from nodes.http.exchange import retry_after, shown_url
 from nodes.mcp.failure import first_cause
-from nodes.mcp.servers import Place
+from nodes.mcp.place import Place
 from nodes.mcp.session import CLIENT, Session
 
 _WORTH_RETRYING = frozenset({408, 425, 429})

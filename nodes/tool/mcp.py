@@ -11,8 +11,8 @@ from nodes.credentials.credential import Credential, CredentialSlot
 from nodes.http.authentication import TYPES, Authorization, authorization
 from nodes.http.hop import require_host
 from nodes.http.request import target
+from nodes.mcp.place import Place
 from nodes.mcp.result import Answer
-from nodes.mcp.servers import Place
 from nodes.parameters import Duration, absent, misuse
 from nodes.tool.tool import Tool, ToolDescription, ToolParameters
 from nodes.values import listed

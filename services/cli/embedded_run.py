@@ -8,9 +8,8 @@ from pathlib import Path
 
 from orchestrator.model import Workflow
 from services.cli.console import on_stop_signals, status
-from services.cli.failure import Failure
+from services.cli.failure import Failure, refuse_errors
 from services.cli.process import log_only_trouble
-from services.cli.run import refuse_errors
 from services.cli.validate import find_problems
 from services.stack import Ports, Stack
 from temporal.server_process import ServerError

@@ -37,6 +37,12 @@ def invalid(problems: list[Problem]) -> Failure:
     return Failure("invalid", "INVALID", problems)
 
 
+def refuse_errors(problems: list[Problem]) -> None:
+    """Raises a Failure with all problems if one of them keeps the workflow from running."""
+    if any(problem.severity == Severity.ERROR for problem in problems):
+        raise invalid(problems)
+
+
 def from_definition(error: DefinitionError) -> Failure:
     """The definition can't be read."""
     return invalid(error.problems)

@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING
 import grpc
 from workflow_engine.v1 import execution_pb2, workflow_pb2, workflow_service_pb2
 
-from orchestrator.errors import Problem, Severity
 from orchestrator.model import Workflow
 from services.cli import result
 from services.cli.console import LiveView, on_stop_signals, pretty, table
-from services.cli.failure import Exit, invalid, plain, print_json
+from services.cli.failure import Exit, invalid, plain, print_json, refuse_errors
 from services.cli.progress import Progress, watch
 from services.cli.reading import read_input, read_workflow
 from services.cli.server import ADDRESS, TIMEOUT, connected, details_of, from_wire
@@ -86,12 +85,6 @@ async def _validate_there(stub: "Stub", definition: workflow_pb2.Workflow) -> No
     request = workflow_service_pb2.ValidateWorkflowRequest(workflow=definition)
     answer = await stub.ValidateWorkflow(request, timeout=TIMEOUT)
     refuse_errors([from_wire(problem) for problem in answer.problems])
-
-
-def refuse_errors(problems: list[Problem]) -> None:
-    """Raises a Failure with all problems if one of them keeps the workflow from running."""
-    if any(problem.severity == Severity.ERROR for problem in problems):
-        raise invalid(problems)
 
 
 async def store(stub: "Stub", definition: workflow_pb2.Workflow) -> workflow_pb2.Workflow:

@@ -14,8 +14,9 @@ import pytest
 from pydantic import SecretStr
 
 from nodes.errors import NodeError, PermanentError, RetryableError
+from nodes.mcp.place import Place
 from nodes.mcp.registry import RegisteredServer
-from nodes.mcp.servers import McpServers, Place
+from nodes.mcp.servers import McpServers
 from tests.nodes.tool.parts import open_egress
 
 PEER = Path(__file__).with_name("peer.py")

@@ -14,7 +14,8 @@ from nodes.errors import NodeError, PermanentError, RetryableError
 from nodes.http import hop
 from nodes.http.egress import Egress
 from nodes.mcp import servers as servers_module
-from nodes.mcp.servers import McpServers, Place
+from nodes.mcp.place import Place
+from nodes.mcp.servers import McpServers
 from tests.nodes.tool.parts import open_egress
 
 ADD = types.Tool(name="add", input_schema={"type": "object"})
