@@ -69,6 +69,7 @@ from services.tls import certificate
 from services.usecases.activating import Activating
 from services.usecases.backend import Backend
 from services.usecases.firing import Firing
+from services.usecases.reconciling import Unbegun
 from services.usecases.retention import Cleaner, Policy
 from temporal.client import Runs
 from temporal.codec import SealingCodec
@@ -80,6 +81,8 @@ from temporal.worker import make_workers
 Check = Callable[[], Awaitable[object]]
 # How often changes of triggers that Temporal hasn't heard of are looked for; there are none unless something died.
 _SETTLE_SECONDS = 30.0
+# How often runs that were recorded and never began are looked for; there are none either, unless something died.
+_UNBEGUN_SECONDS = 10.0
 # When what has been kept for long enough is first looked for, and how often.
 _CLEAN_AFTER_SECONDS = 30.0
 _CLEAN_SECONDS = 3600.0
@@ -248,6 +251,7 @@ class Server:
             await self.http.start(Watching(app, telemetry.metrics) if telemetry.watching else app)
         self._background = [
             asyncio.create_task(self._settle(), name="settling triggers"),
+            asyncio.create_task(self._find_unbegun(), name="runs that never began"),
             asyncio.create_task(self._clean(), name="retention"),
         ]
 
@@ -260,6 +264,16 @@ class Server:
             except Exception as error:  # noqa: BLE001 - it is tried again; what it is, the log says
                 _log.warning("triggers not settled", error=type(error).__name__)
             await asyncio.sleep(_SETTLE_SECONDS)
+
+    async def _find_unbegun(self) -> None:
+        """Records the end of runs that nobody will start any more, though nobody asks for them."""
+        unbegun = Unbegun(self._backend)
+        while True:
+            await asyncio.sleep(_UNBEGUN_SECONDS)
+            try:
+                await unbegun.settle()
+            except Exception as error:  # noqa: BLE001 - it is tried again; what it is, the log says
+                _log.warning("runs that never began not looked for", error=type(error).__name__)
 
     async def _clean(self) -> None:
         """Removes what has been kept for long enough, every hour in one of the servers."""

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 import psycopg
-from sqlalchemy import Select, select, tuple_, union_all, update
+from sqlalchemy import Select, func, select, tuple_, union_all, update
 from sqlalchemy import delete as delete_from
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
@@ -251,6 +251,25 @@ async def listed(
         query = query.where(ExecutionRow.id.in_(union_all(*each)))
         query = query.order_by(ExecutionRow.started_at.desc(), ExecutionRow.id.desc()).limit(limit)
     return (await session.scalars(query)).all()
+
+
+async def unbegun(
+    session: AsyncSession, waited: timedelta, limit: int, after: tuple[datetime, str] | None
+) -> Sequence[ExecutionRow]:
+    """Open runs of which nothing is told but that they were recorded, so long ago; the oldest first, from a place on.
+
+    The age is by PostgreSQL's clock.
+    """
+    query = select(ExecutionRow).options(defer(ExecutionRow.start), defer(ExecutionRow.outputs))
+    query = query.where(
+        # Both are what the index of open runs has; the second narrows it.
+        ExecutionRow.status.in_((Status.RUNNING.value, Status.PAUSED.value)),
+        ExecutionRow.started_at < func.now() - waited,
+        ExecutionRow.last_sequence <= FIRST_SEQUENCE,
+    )
+    if after is not None:
+        query = query.where(tuple_(ExecutionRow.started_at, ExecutionRow.id) > after)
+    return (await session.scalars(query.order_by(ExecutionRow.started_at, ExecutionRow.id).limit(limit))).all()
 
 
 def _page(query: _Query, filters: Filters, limit: int, after: tuple[datetime, str] | None) -> _Query:

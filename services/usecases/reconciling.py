@@ -17,6 +17,7 @@ from temporal.client import Ended
 # A run is recorded before Temporal hears of it: for so long it is not lost but about to begin.
 BEGINNING = timedelta(seconds=15)
 _LOST = "RUN_LOST"
+_MOST_UNBEGUN = 100
 
 _log = structlog.get_logger(__name__)
 
@@ -48,6 +49,21 @@ async def reconcile(backend: Books, rows: Sequence[ExecutionRow]) -> bool:
         if row.id in ended:
             mended = await _mend(backend, row, ended[row.id]) or mended
     return mended
+
+
+class Unbegun:
+    """Finds runs that were recorded and never began: whoever was to start them died, or was cancelled just then."""
+
+    def __init__(self, backend: Books) -> None:
+        self._backend = backend
+        self._after: tuple[datetime, str] | None = None
+
+    async def settle(self) -> None:
+        """Looks at some of them, and the next time at the next: many may be waiting for workers."""
+        async with self._backend.database.reading() as session:
+            rows = await executions.unbegun(session, BEGINNING, _MOST_UNBEGUN, self._after)
+        self._after = (rows[-1].started_at, rows[-1].id) if len(rows) == _MOST_UNBEGUN else None
+        await reconcile(self._backend, rows)
 
 
 async def _mend(backend: Books, row: ExecutionRow, ended: Ended) -> bool:

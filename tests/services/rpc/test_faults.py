@@ -26,11 +26,12 @@ from orchestrator.start import RunStart
 from services.identity.identity import Identity
 from services.rpc.server import WORKFLOW_SERVICE, GrpcServer, PortTakenError
 from services.settings import Settings
-from services.store import recording
+from services.store import executions, recording
 from services.store.definitions import Definitions
 from services.store.integrations_opening import Integrations
 from services.store.known_limits import KnownLimits
 from services.store.listen import Listener
+from services.usecases import reconciling
 from services.usecases.backend import Backend
 from temporal.client import Ended, RunNotFoundError
 from tests.services.conftest import Store
@@ -213,6 +214,25 @@ async def test_a_run_about_to_begin_is_not_lost(faulty: Faulty) -> None:
     await recording.record(faulty.store.database, run, [NodeRecord("T", 0, NodeStatus.RUNNING)])
     found = await faulty.get(run)
     assert (found.status, found.error.code) == (ex.FAILED, "RUN_LOST")
+
+
+async def test_runs_that_never_began_end_though_nobody_reads_them(
+    faulty: Faulty, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reconciling, "_MOST_UNBEGUN", 1)
+    lost, waiting, begun, young = [await faulty.store.execution() for _ in range(4)]
+    await recording.record(faulty.store.database, begun, [NodeRecord("T", 0, NodeStatus.COMPLETED)])
+    async with faulty.store.database.single() as connection:
+        old = "UPDATE workflow_executions SET started_at = now() - interval '20 s' WHERE id <> %s"
+        await connection.exec_driver_sql(old, (young,))
+    unknown = Ended(Status.FAILED, datetime.now(UTC), RunError("RUN_LOST", ""))
+    faulty.runs.over = dict.fromkeys((lost, begun, young), unknown)
+    unbegun = reconciling.Unbegun(backend(faulty.store, faulty.runs))
+    for _ in range(4):
+        await unbegun.settle()
+    async with faulty.store.database.reading() as session:
+        found = {id_: (await executions.get(session, id_)).status for id_ in (lost, waiting, begun, young)}
+    assert found == {lost: "FAILED", waiting: "RUNNING", begun: "RUNNING", young: "RUNNING"}
 
 
 async def test_steering_a_run_that_temporal_does_not_know(faulty: Faulty) -> None:
