@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
-from temporalio.service import RPCError
+from temporalio.service import RPCError, RPCStatusCode
 
 from activities.ports import StoreUnavailableError
 from nodes.base import NodeExecutor
@@ -29,7 +29,6 @@ from services.store.triggers.activations import AddressTakenError, Wanted
 from services.store.triggers.tables import ActivationRow, BindingRow
 from services.usecases.backend import Backend, TimerView
 from services.usecases.starting import require_plan
-from temporal.client import is_away
 
 # The triggers that are called, by the kind of their address; and those that time drives.
 CALLED: Mapping[str, str] = {"WEBHOOK": "webhook", "FORM": "form", "CHAT": "chat"}
@@ -135,7 +134,7 @@ class Activating:
                     await self._settle(binding_id)
             except (RPCError, StoreUnavailableError, TimeoutError) as error:
                 _log.warning("trigger not settled", binding_id=binding_id, error=type(error).__name__)
-                if is_away(error):
+                if isinstance(error, RPCError) and error.status is RPCStatusCode.UNAVAILABLE:
                     return
 
     async def _settle(self, binding_id: str) -> None:
