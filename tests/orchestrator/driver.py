@@ -229,8 +229,13 @@ class Driver:
         interpreter = Interpreter(self.plan, self.start, state)
         steps: list[Step] = []
         ran: list[tuple[Task, Ran]] = []
+        # As in the activity: what comes to be merged here isn't, as elsewhere more may have been collected meanwhile.
+        merges = [task for task in state.ready if task.kind == "merge"]
         while not interpreter.over and len(steps) < limit:
-            task = next((task for task in state.ready if interpreter.is_pure(task)), None)
+            task = next(
+                (one for one in state.ready if interpreter.is_pure(one) and (one.kind != "merge" or one in merges)),
+                None,
+            )
             if task is None:
                 break
             interpreter.begin(task)
