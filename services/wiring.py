@@ -258,22 +258,12 @@ class Server:
     async def _settle(self) -> None:
         """Has Temporal hear of what a server that died, or Temporal's absence, has kept from it."""
         set_caller(SYSTEM)
-        while True:
-            try:
-                await self._activating.settle()
-            except Exception as error:  # noqa: BLE001 - it is tried again; what it is, the log says
-                _log.warning("triggers not settled", error=type(error).__name__)
-            await asyncio.sleep(_SETTLE_SECONDS)
+        await _again_and_again(self._activating.settle, _SETTLE_SECONDS, "triggers not settled")
 
     async def _find_unbegun(self) -> None:
         """Records the end of runs that nobody will start any more, though nobody asks for them."""
-        unbegun = Unbegun(self._backend)
-        while True:
-            await asyncio.sleep(_UNBEGUN_SECONDS)
-            try:
-                await unbegun.settle()
-            except Exception as error:  # noqa: BLE001 - it is tried again; what it is, the log says
-                _log.warning("runs that never began not looked for", error=type(error).__name__)
+        await asyncio.sleep(_UNBEGUN_SECONDS)
+        await _again_and_again(Unbegun(self._backend).settle, _UNBEGUN_SECONDS, "runs that never began not looked for")
 
     async def _clean(self) -> None:
         """Removes what has been kept for long enough, every hour in one of the servers."""
@@ -413,6 +403,15 @@ def model_credentials(settings: Settings) -> dict[str, Credential]:
             hosts = (urlsplit(url).hostname or "",) if url else kind.hosts
             found[provider] = Credential("operator", "the operator's", kind, fields(api_key=key, base_url=url), hosts)
     return found
+
+
+async def _again_and_again(work: Callable[[], Awaitable[None]], seconds: float, trouble: str) -> None:
+    while True:
+        try:
+            await work()
+        except Exception as error:  # noqa: BLE001 - it is tried again; what it is, the log says
+            _log.warning(trouble, error=type(error).__name__)
+        await asyncio.sleep(seconds)
 
 
 def build_server(

@@ -262,7 +262,7 @@ async def unbegun(
     """
     query = select(ExecutionRow).options(defer(ExecutionRow.start), defer(ExecutionRow.outputs))
     query = query.where(
-        # Both are what the index of open runs has; the second narrows it.
+        # The first is the condition of the index of open runs, the second what it is ordered by.
         ExecutionRow.status.in_((Status.RUNNING.value, Status.PAUSED.value)),
         ExecutionRow.started_at < func.now() - waited,
         ExecutionRow.last_sequence <= FIRST_SEQUENCE,
